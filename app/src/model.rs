@@ -59,8 +59,8 @@ pub struct Checked {
     pub applied: bool,
     /// Whether they run an earlier input instead: what failed while this one was run is no reason.
     pub stale: bool,
-    /// What applying printed.
-    pub output: String,
+    /// What applying printed, in parts.
+    pub output: Rc<Vec<Said>>,
 }
 
 /// What the last edit that was applied changed.
@@ -68,8 +68,8 @@ pub struct Checked {
 pub struct Applied {
     /// What it made of each object.
     pub changes: Rc<Vec<Change>>,
-    /// What the tools printed.
-    pub output: Rc<str>,
+    /// What the tools printed, in parts.
+    pub output: Rc<Vec<Said>>,
 }
 
 impl Checked {
@@ -565,13 +565,14 @@ impl Model {
                 restarted,
                 changes,
             } => {
+                let output = Rc::new(output);
                 if restarted {
                     Rc::make_mut(&mut self.shown).anew = true;
                     self.last = Applied::default();
                 } else if applied && !output.is_empty() {
                     self.last = Applied {
                         changes: Rc::new(changes),
-                        output: output.as_str().into(),
+                        output: output.clone(),
                     };
                 }
                 self.checks = self.checks.saturating_add(1);

@@ -23,6 +23,7 @@ use crate::api::node::NodeSetup;
 use crate::api::status::WorkloadStatus;
 use crate::base::arrange::Arrange;
 use crate::base::id::Id;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimDuration;
@@ -452,8 +453,8 @@ impl ComposePlane {
     ///
     /// # Errors
     /// Always: the sentence names the key.
-    pub fn set(&mut self, key: &str, _value: &str) -> Result<(), String> {
-        Err(format!("unknown setting \"{key}\""))
+    pub fn set(&mut self, key: &str, _value: &str) -> Result<(), Sentence> {
+        Err(catalogue::SETTING_UNKNOWN.with(&[("word", &key)]))
     }
 
     /// None.

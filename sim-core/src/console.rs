@@ -26,7 +26,10 @@ pub mod watch;
 use std::sync::Arc;
 
 use crate::base::limits::MAX_CONSOLE_LINE;
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
+use crate::base::time::SimTime;
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::Input;
@@ -38,39 +41,52 @@ use script::{Join, Simple};
 const KNOWN: &str =
     "kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo, help";
 
-/// What a command printed and how it ended.
+/// What a command printed and how it ended. What Podium itself says in it is sentences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// Standard output.
-    pub stdout: String,
+    pub stdout: Passage,
     /// Standard error.
-    pub stderr: String,
+    pub stderr: Passage,
     /// Exit code, as the real tool's.
     pub code: i32,
 }
 
 impl Output {
     /// Success with text.
-    pub fn text(stdout: impl Into<String>) -> Self {
+    pub fn text(stdout: impl Into<Passage>) -> Self {
         Self {
             stdout: stdout.into(),
-            stderr: String::new(),
-            code: 0,
+            ..Self::default()
         }
     }
 
     /// Failure with an error text; a missing line end is added.
-    pub fn error(code: i32, stderr: impl Into<String>) -> Self {
+    pub fn error(code: i32, stderr: impl Into<Passage>) -> Self {
         let mut stderr = stderr.into();
-        if !stderr.is_empty() && !stderr.ends_with('\n') {
-            stderr.push('\n');
-        }
+        stderr.end_line();
         Self {
-            stdout: String::new(),
             stderr,
             code,
+            ..Self::default()
         }
     }
+}
+
+/// The refusal of what the real tools have and nothing here stands for.
+fn not_modelled(what: impl Into<Sentence>) -> Sentence {
+    catalogue::NOT_MODELLED.plain().and("what", what.into())
+}
+
+/// The same, with why.
+fn not_modelled_since(what: impl Into<Sentence>, why: Sentence) -> Sentence {
+    let form = catalogue::NOT_MODELLED_SINCE.plain();
+    form.and("what", what.into()).and("why", why)
+}
+
+/// A sentence behind what a real tool puts before its own.
+fn after(prefix: impl Into<Passage>, sentence: Sentence) -> Passage {
+    prefix.into().then(sentence)
 }
 
 /// The experiment and the files that commands can name.
@@ -157,7 +173,7 @@ impl Session {
                     at: None,
                     pipelines: Vec::new(),
                 };
-                each(&line, &Output::error(2, format!("{error}")));
+                each(&line, &Output::error(2, error));
                 return 2;
             }
         };
@@ -176,17 +192,12 @@ impl Session {
     /// Runs one line of text (it may hold a here-document).
     pub fn run(&mut self, text: &str) -> Output {
         if text.len() > MAX_CONSOLE_LINE {
-            return Output::error(
-                2,
-                format!(
-                    "the line is longer than {MAX_CONSOLE_LINE} bytes; put the manifest into a file"
-                ),
-            );
+            return Output::error(2, catalogue::LINE_LONG.with(&[("most", &MAX_CONSOLE_LINE)]));
         }
         let mut all = Output::default();
         let code = self.script(text, false, &mut |_, output| {
-            all.stdout.push_str(&output.stdout);
-            all.stderr.push_str(&output.stderr);
+            all.stdout.push(&output.stdout);
+            all.stderr.push(&output.stderr);
         });
         all.code = code;
         all
@@ -196,14 +207,9 @@ impl Session {
     pub fn line(&mut self, line: &script::Line) -> Output {
         if let Some(at) = line.at {
             if at < self.history.now() {
-                return Output::error(
-                    2,
-                    format!(
-                        "line {}: {at} is in the past; it is {} now",
-                        line.number,
-                        self.history.now()
-                    ),
-                );
+                let what = past(&at, &self.history);
+                let said = catalogue::LINE_SAYS.with(&[("line", &line.number)]);
+                return Output::error(2, said.and("what", what));
             }
             self.history.advance_to(at);
         }
@@ -218,8 +224,8 @@ impl Session {
                 continue;
             }
             let output = self.pipeline(&pipeline.commands);
-            all.stdout.push_str(&output.stdout);
-            all.stderr.push_str(&output.stderr);
+            all.stdout.push(output.stdout);
+            all.stderr.push(output.stderr);
             all.code = output.code;
         }
         all
@@ -227,16 +233,16 @@ impl Session {
 
     fn pipeline(&mut self, commands: &[Simple]) -> Output {
         let mut input = String::new();
-        let mut stderr = String::new();
+        let mut stderr = Passage::default();
         let mut last = Output::default();
         for simple in commands {
             let given = simple.input.as_ref().unwrap_or(&input);
             last = self.simple(&simple.words, given);
             if simple.merge_errors {
                 let errors = std::mem::take(&mut last.stderr);
-                last.stdout.push_str(&errors);
+                last.stdout.push(errors);
             }
-            stderr.push_str(&last.stderr);
+            stderr.push(&last.stderr);
             if let Some((file, _)) = &simple.output
                 && file.starts_with('/')
                 && let Some(("host", node)) = simple
@@ -248,7 +254,7 @@ impl Session {
                 // A shell there would write to a file there.
                 let text = std::mem::take(&mut last.stdout);
                 let written = host::redirect(self, &node.clone(), file, &text);
-                stderr.push_str(&written.stderr);
+                stderr.push(written.stderr);
                 last.code = last.code.max(written.code);
             } else if let Some((file, append)) = &simple.output {
                 let mut text = match (append, self.file(file)) {
@@ -256,13 +262,13 @@ impl Session {
                     (true, None) | (false, _) => String::new(),
                 };
                 text.push_str(&last.stdout);
-                last.stdout.clear();
+                last.stdout = Passage::default();
                 self.files.insert(
                     file.strip_prefix("./").unwrap_or(file).to_owned(),
                     text.into(),
                 );
             }
-            input.clone_from(&last.stdout);
+            input = last.stdout.to_string();
         }
         Output { stderr, ..last }
     }
@@ -328,13 +334,11 @@ impl Session {
             // As the real tool where there is no terminal to draw on.
             "watch" => Output::error(1, "Error opening terminal: unknown."),
             name if text_tools::knows(name) => text_tools::run(words, input),
-            "help" => Output::text(format!(
-                "this console knows {KNOWN}\nkubectl --help, docker --help, host and sim help say more\n"
-            )),
-            name => Output::error(
-                127,
-                format!("{name}: command not found; this console knows {KNOWN}"),
-            ),
+            "help" => {
+                let more = after("\n", catalogue::HELP_MORE.plain()).then("\n");
+                Output::text(Passage::from(known()).then(more))
+            }
+            name => Output::error(127, after(format!("{name}: command not found; "), known())),
         }
     }
 
@@ -347,7 +351,7 @@ impl Session {
             let plain = name.strip_prefix("./").unwrap_or(name);
             if self.files.remove(plain).is_none() && !force {
                 let line = format!("rm: cannot remove '{name}': No such file or directory\n");
-                output.stderr.push_str(&line);
+                output.stderr.push(line);
                 output.code = 1;
             }
         }
@@ -361,12 +365,11 @@ impl Session {
         let mut output = Output::default();
         for name in names {
             match self.file(name) {
-                Some(text) => output.stdout.push_str(text),
-                None if name == "-" => output.stdout.push_str(input),
+                Some(text) => output.stdout.push(&**text),
+                None if name == "-" => output.stdout.push(input),
                 None => {
-                    output
-                        .stderr
-                        .push_str(&format!("cat: {name}: No such file or directory\n"));
+                    let line = format!("cat: {name}: No such file or directory\n");
+                    output.stderr.push(line);
                     output.code = 1;
                 }
             }
@@ -388,9 +391,21 @@ fn assignment(word: &str) -> Option<(&str, &str)> {
 fn no_world(orchestrator: Orchestrator) -> Output {
     Output::error(
         1,
-        format!(
-            "this session runs no {} world; start it with --orchestrator {0}",
-            orchestrator.name()
-        ),
+        catalogue::NO_WORLD.with(&[("orchestrator", &orchestrator.name())]),
     )
+}
+
+/// What this console knows.
+fn known() -> Sentence {
+    catalogue::CONSOLE_KNOWS.with(&[("names", &KNOWN)])
+}
+
+/// Nothing happens before now.
+fn past(at: &SimTime, history: &History) -> Sentence {
+    catalogue::PAST.with(&[("at", at), ("now", &history.now())])
+}
+
+/// How a command is written.
+fn usage(usage: &str) -> Output {
+    Output::error(2, catalogue::USAGE.with(&[("usage", &usage)]))
 }

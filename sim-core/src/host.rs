@@ -25,6 +25,7 @@ pub mod script_words;
 pub mod view;
 
 use crate::base::rng::Seed;
+use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::open::NotModelled;
@@ -33,7 +34,7 @@ use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
 use crate::protocol::{
-    DENSITY_CELLS, Deed, Diagnostic, File, Frame, Project, Reply, Request, Said, View,
+    self, DENSITY_CELLS, Deed, Diagnostic, File, Frame, Project, Reply, Request, Said, View,
 };
 
 use record::Record;
@@ -399,7 +400,7 @@ impl EngineHost {
                     }
                 }
                 let applied = valid && output.code == 0;
-                let output = join(output);
+                let output = protocol::spoken(&join(output));
                 Reply::Checked {
                     revision,
                     diagnostics,
@@ -432,7 +433,7 @@ impl EngineHost {
                 diagnostics,
                 not_modelled,
                 applied: false,
-                output: String::new(),
+                output: Vec::new(),
                 restarted: false,
                 changes: Vec::new(),
             };
@@ -481,18 +482,18 @@ impl EngineHost {
 
     /// Runs the deploy lines that name the file, or all of them if none does. A line that fails
     /// takes back what those before it did.
-    fn apply(&mut self, file: &str, lines: &[String], checked: &Session) -> (bool, String) {
+    fn apply(&mut self, file: &str, lines: &[String], checked: &Session) -> (bool, Vec<Said>) {
         let before = self.session.clone();
         self.session.files.clone_from(&checked.files);
         self.session.wait = false;
         let quoted = format!("'{file}'");
         let named = lines.iter().any(|line| line.contains(&quoted));
-        let mut printed = String::new();
+        let mut printed = Passage::default();
         let mut code = 0;
         for line in lines.iter().filter(|line| !named || line.contains(&quoted)) {
             let output = self.session.run(line);
             code = output.code;
-            printed.push_str(&join(output));
+            printed.push(join(output));
             if code != 0 {
                 break;
             }
@@ -502,7 +503,7 @@ impl EngineHost {
             self.session = before;
         }
         self.arrived();
-        (code == 0, printed)
+        (code == 0, protocol::spoken(&printed))
     }
 
     fn inject(&mut self, text: &str) -> Result<(), Sentence> {
@@ -587,7 +588,7 @@ impl EngineHost {
             diagnostics: check::refused(&self.project, sentence),
             not_modelled: Vec::new(),
             applied: false,
-            output: String::new(),
+            output: Vec::new(),
             restarted: false,
             changes: Vec::new(),
         }
@@ -607,9 +608,9 @@ impl EngineHost {
 fn run_script(session: &mut Session, script: &str) -> crate::console::Output {
     let mut all = crate::console::Output::default();
     all.code = session.script(script, true, &mut |line, output| {
-        all.stdout.push_str(&format!("$ {}\n", line.text));
-        all.stdout.push_str(&output.stdout);
-        all.stderr.push_str(&output.stderr);
+        all.stdout.push(format!("$ {}\n", line.text));
+        all.stdout.push(&output.stdout);
+        all.stderr.push(&output.stderr);
     });
     all
 }
@@ -620,8 +621,8 @@ fn refused(sentence: &Sentence) -> Reply {
     Reply::Refused(said.into_iter().flatten().map(Said::from).collect())
 }
 
-fn join(output: crate::console::Output) -> String {
-    output.stdout + &output.stderr
+fn join(output: crate::console::Output) -> Passage {
+    output.stdout.then(output.stderr)
 }
 
 #[cfg(test)]

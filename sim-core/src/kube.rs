@@ -48,6 +48,7 @@ use smallvec::SmallVec;
 use crate::api::node::NodeSetup;
 use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
@@ -398,7 +399,7 @@ impl KubePlane {
         change: Result<std::sync::Arc<Operator>, &str>,
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Sentence> {
         let mut turn = Turn {
             store: &mut self.store,
             settings: &self.settings,
@@ -409,7 +410,7 @@ impl KubePlane {
         match change {
             Ok(operator) => operators.install(operator, &mut turn),
             Err(name) if operators.remove(name, &mut turn) => Ok(()),
-            Err(name) => Err(format!("there is no operator \"{name}\"")),
+            Err(name) => Err(catalogue::NO_OPERATOR.with(&[("word", &name)])),
         }
     }
 
@@ -452,7 +453,7 @@ impl KubePlane {
     /// # Errors
     /// A sentence when the flag is unknown or the value is not one for it.
     #[inline(never)]
-    pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Sentence> {
         if self.scheduler.set(key, value)? || self.kubelets.set(key, value)? {
             return Ok(());
         }

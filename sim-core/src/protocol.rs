@@ -8,12 +8,13 @@ pub mod views;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::sentence::passage::{Passage, Stretch};
 use crate::base::sentence::{Part, Sentence};
 
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
@@ -86,6 +87,21 @@ impl From<&Sentence> for Said {
             },
         }
     }
+}
+
+/// What a command wrote, in parts: words of the real tools are plain.
+pub fn spoken(passage: &Passage) -> Vec<Said> {
+    let parts = passage.stretches().map(|stretch| match stretch {
+        Stretch::Text(text) => Said::from(text),
+        Stretch::Said(sentence) => match sentence.advice() {
+            None => Said::from(sentence),
+            Some(advice) => {
+                let parts = [("what", sentence.into()), ("advice", advice.into())];
+                Said::own("advised", parts)
+            }
+        },
+    });
+    parts.collect()
 }
 
 /// A file of the project: an editor's tab or a mounted file.
@@ -313,8 +329,10 @@ pub struct Printed {
     pub line: String,
     /// Standard output.
     pub stdout: String,
-    /// Standard error.
-    pub stderr: String,
+    /// Standard output in parts, if Podium itself speaks in it.
+    pub said: Vec<Said>,
+    /// Standard error in parts.
+    pub stderr: Vec<Said>,
     /// Exit code.
     pub code: i32,
     /// When it ended, in microseconds of the run.
@@ -546,8 +564,8 @@ pub enum Reply {
         not_modelled: Vec<String>,
         /// Whether the worlds run this very input (false: the last valid one).
         applied: bool,
-        /// What applying printed.
-        output: String,
+        /// What applying printed, in parts.
+        output: Vec<Said>,
         /// Whether the worlds began anew at time zero.
         restarted: bool,
         /// What applying made of each object.

@@ -42,6 +42,7 @@ use crate::api::node::NodeSetup;
 use crate::api::status::WorkloadStatus;
 use crate::base::id::Id;
 use crate::base::name::{Name, Rule, Suffix};
+use crate::base::sentence::Sentence;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbols;
 use crate::base::table::Table;
@@ -399,7 +400,7 @@ impl SwarmPlane {
 
     /// Changes a setting of the cluster.
     #[inline(never)]
-    pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Sentence> {
         self.settings.set(key, value)
     }
 

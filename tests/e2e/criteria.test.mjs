@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
-import { at, axe, seek, stage, start, type } from "./harness.mjs";
+import { at, axe, say, seek, stage, start, type } from "./harness.mjs";
 
 const host = stage();
 const { open, frozen } = host;
@@ -379,6 +379,33 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
   await page.evaluate(() => document.querySelectorAll("#inspector details").forEach((part) => (part.open = true)));
   await check("inspector");
   await page.keyboard.press("Escape");
+  // What Podium refuses or explains in the console is its own; what the tools say stays theirs.
+  const spoken = async (line, english) => {
+    await say(page, line);
+    const parts = page.locator(".console-entry").last().locator("pre:not(.console-line) > span");
+    const [own, tools] = [await parts.evaluateAll((spans) => spans.filter((span) => !span.lang).map((span) => span.textContent)), await parts.evaluateAll((spans) => spans.filter((span) => span.lang).map((span) => span.textContent))];
+    assert.ok(own.length > 0, `${line}: ${tools}`);
+    assert.deepEqual(own.filter((text) => !/[\u4e00-\u9fff]/.test(text) || / modelled|[，。：；（）「」、] | [，。：；（）「」、]/.test(text)), [], line);
+    assert.deepEqual(tools.filter((text) => / modelled|this console|[\u4e00-\u9fff]/.test(text)), [], line);
+    await page.getByTestId("language-en").click();
+    await page.waitForFunction((english) => [...document.querySelectorAll(".console-entry")].at(-1).textContent.includes(english), english);
+    await page.getByTestId("language-zh-TW").click();
+    await page.waitForFunction((english) => ![...document.querySelectorAll(".console-entry")].at(-1).textContent.includes(english), english);
+  };
+  await spoken("kubectl cp a b", "error: kubectl cp is not modelled: containers have no file system of their own to copy into");
+  await spoken("kubectl logs -f web 2>&1", "--follow is not modelled; let time pass with sim advance and ask again");
+  await spoken("watch kubectl port-forward web 80", "nothing outside the cluster connects to it; sim traffic");
+  await spoken("docker image prune", "docker image prune: this console asks no questions, use --force");
+  await spoken("docker compose exec poll ls --nothing; docker push x", "docker push is not modelled");
+  await spoken("host worker-1 ip tunnel; sort", "ip tunnel is not modelled");
+  await spoken("echo a | sort -k1", "sort: option -k1 is not modelled");
+  await spoken("sim fault node-crash worker-77", "there is no machine \"worker-77\"; machines are: ");
+  await spoken("sim until soon", "unknown condition \"soon\"; known: converged");
+  await spoken("sim set kube-scheduler.nothing 1", "unknown setting \"kube-scheduler.nothing\"; see sim settings");
+  await spoken("nonsense", "nonsense: command not found; this console knows kubectl");
+  await spoken("help", "kubectl --help, docker --help, host and sim help say more");
+  await spoken("kubectl get --help", "Options that are modelled:");
+  await spoken("sleep 1 & x", "1:9: background jobs are not part of this console");
   await page.getByTestId("fork").click();
   await page.getByTestId("compare").click();
   await page.getByTestId("compare-summary").waitFor();

@@ -232,7 +232,7 @@ fn a_controller_manager_that_restarts_all_the_time_gets_to_the_same_end() {
             each_event(&mut session, pause, &|_, _| {});
         }
         done(&mut session, "sim advance 5m\nsim expect converged");
-        let mut seen = session.run("kubectl get pods -o jsonpath='{range .items[*]}{.metadata.labels.app} {.spec.containers[0].image} {.status.phase}{\"\\n\"}{end}' | sort").stdout;
+        let mut seen = String::from(session.run("kubectl get pods -o jsonpath='{range .items[*]}{.metadata.labels.app} {.spec.containers[0].image} {.status.phase}{\"\\n\"}{end}' | sort").stdout);
         seen += &session
             .run("kubectl get job parts -o jsonpath='{.status.completedIndexes} {.status.succeeded}'")
             .stdout;

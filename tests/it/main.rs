@@ -13,4 +13,5 @@ mod soak;
 mod tidy_api;
 mod tidy_elsewhere;
 mod tidy_layers;
+mod tidy_words;
 mod transcripts;

@@ -28,7 +28,7 @@ fn converges(files: Vec<(String, Arc<str>)>) -> Result<(), String> {
     }
     let deployed = opened.deploy();
     if deployed.code != 0 {
-        return Err(deployed.stderr);
+        return Err(deployed.stderr.into());
     }
     let waited = opened.session.run("sim until converged within 10m");
     match waited.code {

@@ -91,8 +91,8 @@ pub fn run(name: &str, text: &str) -> Result<Outcome, String> {
 
 /// What a terminal shows, and the exit code if it is not 0.
 fn shown(output: &Output) -> String {
-    let mut text = output.stdout.clone();
-    for part in [&output.stderr, &exit(output.code)] {
+    let mut text = output.stdout.to_string();
+    for part in [&*output.stderr, &exit(output.code)] {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
@@ -164,7 +164,7 @@ fn exchanges(text: &str) -> Result<Vec<Exchange>, (usize, String)> {
 fn is_open(command: &str) -> bool {
     command.ends_with('\\')
         || matches!(script::parse(command), Err(error)
-            if error.message.starts_with("unclosed") || error.message.contains("is not closed"))
+            if error.is_open())
 }
 
 #[cfg(test)]

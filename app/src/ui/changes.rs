@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Change, FieldLine};
+use sim_core::protocol::{Change, FieldLine, Said};
 use yew::prelude::*;
 
 use crate::control::Control;
 use crate::text::Text;
+use crate::ui::console::spoken;
 use crate::ui::planes;
 
 /// What the list needs.
@@ -18,8 +19,8 @@ pub struct ChangesProps {
     pub control: Control,
     /// What was changed.
     pub changes: Rc<Vec<Change>>,
-    /// What the tools printed.
-    pub output: Rc<str>,
+    /// What the tools printed, in parts.
+    pub output: Rc<Vec<Said>>,
 }
 
 /// The list; nothing where nothing was applied yet.
@@ -35,7 +36,7 @@ pub fn Changes(props: &ChangesProps) -> Html {
             <div class="changes-list" role="region" tabindex="0" aria-label={t.changes_label()}>
                 { for props.changes.iter().map(|change| object(props, change)) }
                 <h3>{ t.changes_output() }</h3>
-                <pre lang="en">{ props.output.trim_end() }</pre>
+                <pre>{ for spoken(t, &props.output) }</pre>
                 <p class="quiet">{ t.changes_compose() }</p>
             </div>
         </details>

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Answer, Printed, Query, Request, Word};
+use sim_core::protocol::{Answer, Printed, Query, Request, Said, Word};
 use web_sys::{HtmlInputElement, KeyboardEvent};
 use yew::prelude::*;
 
@@ -256,12 +256,30 @@ fn Entry(props: &EntryProps) -> Html {
                     <button type="button" class="small" {tabindex} data-testid="watch-stop" onclick={on_stop}>{ t.watch_stop() }</button>
                 }
             </div>
-            if !printed.stdout.is_empty() { <pre lang="en">{ for named(props) }</pre> }
-            if !printed.stderr.is_empty() { <pre class="console-error" lang="en">{ printed.stderr.trim_end() }</pre> }
+            if !printed.said.is_empty() {
+                <pre>{ for spoken(t, &printed.said) }</pre>
+            } else if !printed.stdout.is_empty() {
+                <pre lang="en">{ for named(props) }</pre>
+            }
+            if !printed.stderr.is_empty() { <pre class="console-error">{ for spoken(t, &printed.stderr) }</pre> }
             if printed.code != 0 { <p class="console-code">{ t.exit_code(printed.code) }</p> }
             if printed.watch.beeps { <p class="console-code" role="status" data-testid="beep">{ "♪ " }{ t.watch_beep() }</p> }
         </div>
     }
+}
+
+/// What a command wrote, to its last letter: the tools in English, Podium in the page's language.
+pub fn spoken(t: Text, parts: &[Said]) -> impl Iterator<Item = Html> {
+    let last = parts.len().saturating_sub(1);
+    parts.iter().enumerate().map(move |(place, part)| {
+        let text = t.said(part);
+        let text = if place == last {
+            text.trim_end()
+        } else {
+            &text
+        };
+        html! { <span lang={t.said_lang(part)}>{ text }</span> }
+    })
 }
 
 /// Standard output; names of objects lead to them, and what a `watch` marks is marked.

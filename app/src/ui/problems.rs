@@ -9,6 +9,7 @@ use crate::control::Control;
 use crate::files;
 use crate::model::{Action, Checked};
 use crate::text::Text;
+use crate::ui::console::spoken;
 
 /// What the list needs.
 #[derive(Properties, PartialEq)]
@@ -52,7 +53,7 @@ pub fn Problems(props: &ProblemsProps) -> Html {
             <ul class="problem-list">
                 { for checked.diagnostics.iter().enumerate().map(|(place, found)| problem(props, place, found)) }
                 if refused {
-                    <li class="problem problem-error"><pre lang="en">{ checked.output.trim_end() }</pre></li>
+                    <li class="problem problem-error"><pre>{ for spoken(t, &checked.output) }</pre></li>
                 }
             </ul>
             if !checked.not_modelled.is_empty() {

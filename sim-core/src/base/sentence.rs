@@ -18,6 +18,7 @@
 //! ```
 
 pub mod catalogue;
+pub mod passage;
 
 use std::borrow::Cow;
 use std::fmt;

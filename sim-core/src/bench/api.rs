@@ -137,7 +137,7 @@ impl Prepared {
                     OBJECTS / 4
                 };
                 let good = output.code == 0 && granted.count() == expected as usize;
-                (u64::from(OBJECTS), good, output.stdout)
+                (u64::from(OBJECTS), good, output.stdout.into())
             }
             Task::List => {
                 let output = self
@@ -148,7 +148,7 @@ impl Prepared {
                 let pods = world
                     .and_then(World::kube)
                     .map_or(0, |plane| plane.store().pods().count());
-                (pods as u64, good, output.stdout)
+                (pods as u64, good, output.stdout.into())
             }
             Task::Validate => {
                 let mut experiment = Experiment::new(Seed(1));

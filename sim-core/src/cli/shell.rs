@@ -66,7 +66,7 @@ fn interactive(session: &mut Session, disk: &mut Disk) -> Result<u8, Stop> {
         pending.push('\n');
         // A here-document or a quote that is still open goes on.
         if let Err(error) = crate::console::script::parse(&pending)
-            && (error.message.contains("not closed") || error.message.starts_with("unclosed"))
+            && error.is_open()
         {
             continue;
         }
@@ -201,7 +201,8 @@ fn read(path: &Path) -> Result<String, String> {
 fn told(mut output: Output, wrong: &[String]) -> Output {
     if output.code != 0 {
         for line in wrong {
-            output.stderr = format!("{}\npodium: {line}", output.stderr.trim_end_matches('\n'));
+            output.stderr =
+                format!("{}\npodium: {line}", output.stderr.trim_end_matches('\n')).into();
         }
     }
     output
@@ -238,8 +239,8 @@ mod tests {
             let text = text.replace("{}", directory.to_str().expect("a name"));
             let mut all = Output::default();
             all.code = disk.script(&mut session, &text, false, &mut |output| {
-                all.stdout.push_str(&output.stdout);
-                all.stderr.push_str(&output.stderr);
+                all.stdout.push(&output.stdout);
+                all.stderr.push(&output.stderr);
             });
             all
         });

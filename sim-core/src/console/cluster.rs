@@ -181,7 +181,7 @@ fn setting(key: &str, value: &str) -> Result<(), (bool, Sentence)> {
             if let Answer::Refused(sentence) =
                 world.command(&Command::Set(key.into(), value.into()))
             {
-                return Err((false, Sentence::quoted(sentence)));
+                return Err((false, sentence));
             }
         }
     }

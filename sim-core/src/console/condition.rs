@@ -3,6 +3,7 @@
 //! `converged`, `ready deployment/web 3`, `phase pod/x Running`, `available service/web`,
 //! `node/worker-1 NotReady`, `task-state web.1 running`, `not …`, `a and b`.
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::engine::command::Orchestrator;
 use crate::engine::lab::Lab;
 use crate::engine::world::World;
@@ -33,7 +34,7 @@ impl Condition {
     ///
     /// # Errors
     /// A sentence that says what is expected.
-    pub fn parse(words: &[String]) -> Result<Self, String> {
+    pub fn parse(words: &[String]) -> Result<Self, Sentence> {
         if let Some(at) = words.iter().position(|word| word == "and") {
             let left = Self::parse(&words[..at])?;
             let right = Self::parse(&words[at + 1..])?;
@@ -50,7 +51,7 @@ impl Condition {
             ["ready", workload] => Ok(Self::Ready(plain(workload), None)),
             ["ready", workload, count] => match count.parse() {
                 Ok(count) => Ok(Self::Ready(plain(workload), Some(count))),
-                Err(_) => Err(format!("\"{count}\" is not a number of replicas")),
+                Err(_) => Err(catalogue::NO_REPLICA_COUNT.with(&[("word", count)])),
             },
             ["phase", pod, phase] => Ok(Self::Phase(plain(pod), (*phase).to_owned())),
             ["available", service] => Ok(Self::Available(plain(service))),
@@ -60,10 +61,12 @@ impl Condition {
             [node, state] if node.starts_with("node/") => {
                 Ok(Self::Node(plain(node), (*state).to_owned()))
             }
-            _ => Err(format!(
-                "unknown condition \"{}\"; known: converged, ready KIND/NAME [N], phase pod/NAME PHASE, available service/NAME, node/NAME STATE, task-state TASK STATE, not …, … and …",
-                words.join(" ")
-            )),
+            _ => Err(catalogue::CONDITION_UNKNOWN
+                .with(&[("word", &words.join(" "))])
+                .advise(catalogue::KNOWN.with(&[(
+                    "names",
+                    &"converged, ready KIND/NAME [N], phase pod/NAME PHASE, available service/NAME, node/NAME STATE, task-state TASK STATE, not …, … and …",
+                )]))),
         }
     }
 

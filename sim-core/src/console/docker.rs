@@ -32,6 +32,8 @@ pub mod words;
 use std::sync::Arc;
 
 use super::{Output, Session};
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::swarm::SwarmPlane;
 use crate::swarm::cluster::NOT_A_MANAGER;
@@ -45,8 +47,9 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
 
 fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Output, Output> {
     let Some(first) = words.first() else {
-        return Ok(Output::text(
-            "Usage:  docker [OPTIONS] COMMAND\n\nCommands that are modelled: service, stack, node, swarm, secret, config, network, volume, image, system, compose, run, create, ps, inspect, logs, attach, exec, cp, start, stop, restart, kill, wait, rm, rename, update, port, top, stats, events, images, pull, rmi, version, info\n",
+        return Ok(commands(
+            "docker",
+            "service, stack, node, swarm, secret, config, network, volume, image, system, compose, run, create, ps, inspect, logs, attach, exec, cp, start, stop, restart, kill, wait, rm, rename, update, port, top, stats, events, images, pull, rmi, version, info",
         ));
     };
     let rest = &words[1..];
@@ -66,7 +69,7 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
         name if container::VERBS.contains(&name) => container::run(session, name, rest),
         "-v" | "--version" => Ok(Output::text(format!("Docker version {ENGINE_VERSION}\n"))),
         "--help" | "help" => dispatch(session, &[], input),
-        name if REAL.contains(&name) => Err(not_modelled(&format!("docker {name}"))),
+        name if REAL.contains(&name) => Err(not_modelled(format!("docker {name}"))),
         name if name.starts_with('-') => Err(Output::error(
             125,
             format!(
@@ -82,6 +85,13 @@ fn dispatch(session: &mut Session, words: &[String], input: &str) -> Result<Outp
     }
 }
 
+/// How a group is used, and what there is in it.
+pub(super) fn commands(group: &str, names: &str) -> Output {
+    let names = catalogue::COMMANDS_MODELLED.with(&[("names", &names)]);
+    let usage = format!("Usage:  {group} [OPTIONS] COMMAND\n\n");
+    Output::text(Passage::from(usage).then(names).then("\n"))
+}
+
 /// Real commands that nothing here models.
 const REAL: [&str; 18] = [
     "build", "builder", "buildx", "commit", "context", "export", "import", "load", "login",
@@ -89,8 +99,16 @@ const REAL: [&str; 18] = [
 ];
 
 /// The sentence for a real command that is not modelled.
-pub(super) fn not_modelled(command: &str) -> Output {
-    Output::error(1, format!("{command} is not modelled"))
+pub(super) fn not_modelled(what: impl Into<Sentence>) -> Output {
+    Output::error(1, super::not_modelled(what))
+}
+
+/// The refusal where the real tool would ask whether it is meant.
+pub(super) fn asks_nothing(question: &str) -> Output {
+    Output::error(
+        1,
+        Passage::from(question).then(catalogue::ASKS_NOTHING.plain()),
+    )
 }
 
 /// The text for a word that is no command of a group.
@@ -119,10 +137,7 @@ pub(super) fn swarm(session: &Session) -> Result<&SwarmPlane, Output> {
             1,
             format!("Error response from daemon: {NOT_A_MANAGER}"),
         )),
-        None => Err(Output::error(
-            1,
-            "this session runs no swarm world; start it with --orchestrator swarm",
-        )),
+        None => Err(super::no_world(Orchestrator::Swarm)),
     }
 }
 
@@ -179,11 +194,11 @@ pub(super) fn each(
     for name in names {
         match act(name) {
             Ok(text) => {
-                all.stdout.push_str(&text);
-                all.stdout.push('\n');
+                all.stdout.push(&text);
+                all.stdout.push("\n");
             }
             Err(output) => {
-                all.stderr.push_str(&output.stderr);
+                all.stderr.push(&output.stderr);
                 all.code = 1;
             }
         }

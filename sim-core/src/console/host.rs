@@ -33,6 +33,8 @@ use super::docker::flags::{Grammar, parse};
 use super::docker::words::human;
 use super::table::Table;
 use super::{Output, Session};
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimTime;
 use crate::engine::command::{
     Answer, Command, FaultKind, FaultSpec, FileChange, FileWrite, Orchestrator, Strength,
@@ -58,12 +60,15 @@ const PS: Grammar = Grammar {
 /// Runs one command on one machine.
 pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     let [node, command @ ..] = words else {
-        return Output::error(2, "usage: host NODE COMMAND, e.g. host worker-1 docker ps");
+        return Output::error(2, catalogue::HOST_USAGE.plain());
     };
     if command.is_empty() {
         return Output::error(
             2,
-            "usage: host NODE COMMAND; commands are cat, ls, find, tee, sh -c, ps, lsns, nsenter, mount, df, free, ip, iptables-save, iptables, ipvsadm, hostname, uname, uptime, docker ps, crictl ps",
+            catalogue::HOST_COMMANDS.with(&[(
+                "names",
+                &"cat, ls, find, tee, sh -c, ps, lsns, nsenter, mount, df, free, ip, iptables-save, iptables, ipvsadm, hostname, uname, uptime, docker ps, crictl ps",
+            )]),
         );
     }
     let lab = session.history.lab();
@@ -92,10 +97,10 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         );
         if several {
             all.stdout
-                .push_str(&format!("# {}\n", world.orchestrator.name()));
+                .push(format!("# {}\n", world.orchestrator.name()));
         }
-        all.stdout.push_str(&output.stdout);
-        all.stderr.push_str(&output.stderr);
+        all.stdout.push(&output.stdout);
+        all.stderr.push(&output.stderr);
         all.code = all.code.max(output.code);
     }
     for (orchestrator, node, wish) in writes {
@@ -199,10 +204,8 @@ fn one(
 }
 
 fn not_known(words: &[&str]) -> Output {
-    Output::error(
-        1,
-        format!("{} on a machine is not modelled", words.join(" ")),
-    )
+    let what = catalogue::ON_MACHINE.with(&[("command", &words.join(" "))]);
+    Output::error(1, super::not_modelled(what))
 }
 
 /// Keeps a command's writes for later and returns what it printed.
@@ -259,9 +262,8 @@ fn write(
         // The command itself has said so.
         Ok(Answer::Refused(_)) if path.is_empty() => {}
         Ok(Answer::Refused(why)) => {
-            output
-                .stderr
-                .push_str(&format!("sh: 1: echo: echo: I/O error: {path}: {why}\n"));
+            let head = format!("sh: 1: echo: echo: I/O error: {path}: ");
+            output.stderr.push(Passage::from(head).then(why).then("\n"));
             output.code = 1;
         }
         Ok(_) => {}
@@ -291,7 +293,7 @@ pub fn carry(
 pub fn redirect(session: &mut Session, node: &str, path: &str, text: &str) -> Output {
     let words = [node.to_owned(), "tee".to_owned(), path.to_owned()];
     let mut output = run(session, &words, text);
-    output.stdout.clear();
+    output.stdout = Passage::default();
     output
 }
 
@@ -309,7 +311,7 @@ pub fn inside(
     if let Some(row) = world.substrate.container(container)
         && row.running_since().is_none()
     {
-        outcome = Output::error(1, "the container does not run").into();
+        outcome = Output::error(1, catalogue::NOT_RUNNING.plain()).into();
     }
     Some(outcome)
 }

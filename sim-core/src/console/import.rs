@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::kube::Request;
@@ -14,9 +15,9 @@ use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
 
-use super::{Output, Session};
+use super::{Output, Session, usage};
 
-const LOAD_USAGE: &str = "usage: sim load -f FILE [-f FILE…] [frozen]";
+const LOAD_USAGE: &str = "sim load -f FILE [-f FILE…] [frozen]";
 
 /// `load -f FILE… [frozen]`.
 pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
@@ -27,7 +28,7 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
         match *word {
             "-f" | "--filename" => match rest.next() {
                 Some(file) => files.push((*file).to_owned()),
-                None => return Output::error(2, LOAD_USAGE),
+                None => return usage(LOAD_USAGE),
             },
             "frozen" => frozen = true,
             word => match word
@@ -35,12 +36,12 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
                 .or(word.strip_prefix("-f="))
             {
                 Some(file) => files.push(file.to_owned()),
-                None => return Output::error(2, LOAD_USAGE),
+                None => return usage(LOAD_USAGE),
             },
         }
     }
     if files.is_empty() {
-        return Output::error(2, LOAD_USAGE);
+        return usage(LOAD_USAGE);
     }
     let mut objects = Vec::new();
     for file in files {
@@ -49,7 +50,7 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
         } else {
             match session.file(&file) {
                 Some(text) => text.clone(),
-                None => return Output::error(1, format!("{file}: no such file")),
+                None => return Output::error(1, catalogue::NO_SUCH_FILE.with(&[("word", &file)])),
             }
         };
         match read(&file, &text) {
@@ -89,9 +90,8 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
             Ok(Answer::Kube(answer)) => match *answer {
                 Ok(_) => *counts.entry(kind).or_default() += 1,
                 Err(refusal) => {
-                    output
-                        .stderr
-                        .push_str(&format!("{kind} \"{name}\": {}\n", refusal.message));
+                    let line = format!("{kind} \"{name}\": {}\n", refusal.message);
+                    output.stderr.push(line);
                     output.code = 1;
                 }
             },
@@ -105,21 +105,22 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
             return problem;
         }
         for line in moved(session, &ranges) {
-            output.stderr.push_str(&line);
+            output.stderr.push(line);
+            output.stderr.push("\n");
         }
     }
     let shown: Vec<String> = counts
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    output
-        .stdout
-        .push_str(&format!("loaded {}\n", shown.join(", ")));
+    let loaded = catalogue::LOADED.with(&[("names", &shown.join(", "))]);
+    output.stdout.push(loaded);
+    output.stdout.push("\n");
     output
 }
 
 /// Nodes whose pods get addresses from another range than they had, a line each.
-fn moved(session: &Session, ranges: &[(String, String)]) -> Vec<String> {
+fn moved(session: &Session, ranges: &[(String, String)]) -> Vec<Sentence> {
     let Ok(world) = session.world(Orchestrator::Kubernetes) else {
         return Vec::new();
     };
@@ -134,9 +135,7 @@ fn moved(session: &Session, ranges: &[(String, String)]) -> Vec<String> {
         if base(has) == base(had) {
             return None;
         }
-        Some(format!(
-            "Node \"{name}\": podCIDR {had} is another machine's, whose pods have addresses of it; new pods get theirs from {has}\n"
-        ))
+        Some(catalogue::RANGE_MOVED.with(&[("name", name), ("had", had), ("has", &has)]))
     });
     lines.collect()
 }
@@ -169,7 +168,7 @@ pub fn controllers(session: &mut Session, words: &[&str]) -> Output {
         [] => return list(session),
         ["on", names @ ..] => (true, names),
         ["off", names @ ..] => (false, names),
-        _ => return Output::error(2, "usage: sim controllers [on|off [NAME…]]"),
+        _ => return usage("sim controllers [on|off [NAME…]]"),
     };
     let names = names.iter().map(|name| Arc::from(*name)).collect();
     match session.command(Orchestrator::Kubernetes, Command::Controllers(on, names)) {
@@ -197,17 +196,17 @@ fn list(session: &Session) -> Output {
 /// `metric set OBJECT METRIC=QUANTITY…`, `metric unset OBJECT METRIC…`: samples that autoscalers and
 /// `kubectl top` see. Objects are `pod/x`, `service/x` and the like, or `external`.
 pub fn metric(session: &mut Session, words: &[&str]) -> Output {
-    const USAGE: &str = "usage: sim metric set OBJECT METRIC=QUANTITY… | sim metric unset OBJECT METRIC…, e.g. sim metric set pod/web-1 cpu=500m";
+    const USAGE: &str = "sim metric set OBJECT METRIC=QUANTITY… | sim metric unset OBJECT METRIC…, e.g. sim metric set pod/web-1 cpu=500m";
     let (set, object, rest) = match words {
         ["set", object, rest @ ..] if !rest.is_empty() => (true, *object, rest),
         ["unset", object, rest @ ..] if !rest.is_empty() => (false, *object, rest),
-        _ => return Output::error(2, USAGE),
+        _ => return usage(USAGE),
     };
     for word in rest {
         let (metric, value) = match word.split_once('=') {
             Some((metric, value)) if set && !value.is_empty() => (metric, value),
             None if !set => (*word, ""),
-            _ => return Output::error(2, USAGE),
+            _ => return usage(USAGE),
         };
         let command = Command::Metric(object.into(), metric.into(), value.into());
         match session.command(Orchestrator::Kubernetes, command) {

@@ -39,6 +39,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Form, catalogue};
 use crate::base::time::SimTime;
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::kube::apiserver::rbac::Who;
@@ -47,7 +49,7 @@ use crate::kube::kinds::{self, Kind};
 use crate::kube::render::View;
 use crate::manifest::value::Value;
 
-use super::{Output, Session};
+use super::{Output, Session, after, no_world, not_modelled, not_modelled_since};
 use arguments::Arguments;
 use problem::Problem;
 
@@ -71,7 +73,7 @@ pub struct Call<'a> {
     /// Standard output so far.
     pub stdout: String,
     /// Warnings so far.
-    pub stderr: String,
+    pub stderr: Passage,
 }
 
 type Verb = fn(&mut Call<'_>) -> Result<(), Problem>;
@@ -160,33 +162,15 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 ];
 
 /// Verbs of the real tool that are refused in words, with what does their work here.
-const REFUSED: &[(&str, &str)] = &[
-    ("alpha", ""),
-    (
-        "attach",
-        "there is no terminal in a container; kubectl logs prints what it says, kubectl exec runs a command in it",
-    ),
-    (
-        "certificate",
-        "requests for certificates are not among the modelled kinds",
-    ),
-    (
-        "completion",
-        "this console completes by itself; podium completion prints the shell's script for podium",
-    ),
-    (
-        "cp",
-        "containers have no file system of their own to copy into; a ConfigMap mounts files, kubectl exec POD -- cat FILE reads what is modelled",
-    ),
-    ("plugin", "there are no programs beside kubectl here"),
-    (
-        "port-forward",
-        "nothing outside the cluster connects to it; sim traffic SERVICE rps=N sends requests, sim packet follows one",
-    ),
-    (
-        "proxy",
-        "nothing outside the cluster connects to it; kubectl get --raw asks the API server for a path",
-    ),
+const REFUSED: &[(&str, Option<Form>)] = &[
+    ("alpha", None),
+    ("attach", Some(catalogue::NO_ATTACH)),
+    ("certificate", Some(catalogue::NO_CERTIFICATES)),
+    ("completion", Some(catalogue::COMPLETES_ITSELF)),
+    ("cp", Some(catalogue::NO_COPY)),
+    ("plugin", Some(catalogue::NO_PLUGINS)),
+    ("port-forward", Some(catalogue::NO_FORWARD)),
+    ("proxy", Some(catalogue::NO_PROXY)),
 ];
 
 /// Runs one `kubectl` command.
@@ -213,11 +197,12 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     }
     let Some((_, flags, act)) = VERBS.iter().find(|(name, _, _)| *name == verb) else {
         if let Some((_, why)) = REFUSED.iter().find(|(name, _)| *name == verb) {
-            let colon = if why.is_empty() { "" } else { ": " };
-            return Output::error(
-                1,
-                format!("error: kubectl {verb} is not modelled{colon}{why}"),
-            );
+            let what = format!("kubectl {verb}");
+            let said = match why {
+                Some(why) => not_modelled_since(what, why.plain()),
+                None => not_modelled(what),
+            };
+            return Output::error(1, after("error: ", said));
         }
         let near = crate::manifest::schema::suggest::nearest(
             &verb,
@@ -257,7 +242,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         namespace,
         who,
         stdout: String::new(),
-        stderr: String::new(),
+        stderr: Passage::default(),
     };
     let raw = call.arguments.flag("raw").map(str::to_owned);
     let result = call.reach_server().and_then(|()| match raw {
@@ -265,15 +250,14 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         _ => act(&mut call),
     });
     let mut output = Output {
-        stdout: call.stdout,
+        stdout: call.stdout.into(),
         stderr: call.stderr,
         code: 0,
     };
     if let Err(problem) = result {
-        output.stderr.push_str(&problem.text);
-        if !problem.text.is_empty() && !problem.text.ends_with('\n') {
-            output.stderr.push('\n');
-        }
+        output
+            .stderr
+            .push(Output::error(problem.code, problem.text).stderr);
         output.code = problem.code;
     }
     output
@@ -303,7 +287,7 @@ impl Call<'_> {
         let world = self.session.world(Orchestrator::Kubernetes)?;
         let plane = world
             .kube()
-            .ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
+            .ok_or_else(|| no_world(Orchestrator::Kubernetes))?;
         Ok(plane.view(&world.symbols, &world.substrate, world.now, world.seed))
     }
 
@@ -342,7 +326,7 @@ impl Call<'_> {
         };
         match answer {
             Answer::Kube(answer) => (*answer).map_err(|refusal| Problem::server(&refusal)),
-            Answer::Refused(text) => Err(Problem::error(&text)),
+            Answer::Refused(text) => Err(Problem::error(text)),
             _ => Err(Problem::error("the API server gave no answer")),
         }
     }
@@ -529,7 +513,7 @@ pub fn kind_of(word: &str) -> Result<&'static Kind, Problem> {
 /// Without the group. Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`mappingFor`).
 fn unknown_kind(word: &str) -> Problem {
     let word = word.split('.').next().unwrap_or(word);
-    Problem::error(&format!(
+    Problem::error(format!(
         "the server doesn't have a resource type \"{word}\""
     ))
 }

@@ -208,8 +208,8 @@ impl Opened {
                 Answer::Swarm(result) => match *result {
                     Ok(crate::swarm::Response::Stack(outcome)) => {
                         for line in &outcome.lines {
-                            all.stdout.push_str(line);
-                            all.stdout.push('\n');
+                            all.stdout.push(line);
+                            all.stdout.push("\n");
                         }
                         outcome.error
                     }
@@ -217,12 +217,12 @@ impl Opened {
                     Err(refusal) => Some(format!("Error response from daemon: {refusal}")),
                 },
                 Answer::Compose(result) => result.err().map(|refusal| refusal.message),
-                Answer::Refused(message) => Some(message),
+                Answer::Refused(message) => Some(message.to_string()),
                 Answer::Done | Answer::Fault(_) => None,
             };
             if let Some(message) = refusal {
-                all.stderr.push_str(&message);
-                all.stderr.push('\n');
+                all.stderr.push(&message);
+                all.stderr.push("\n");
                 all.code = 1;
             }
         }
@@ -283,8 +283,9 @@ pub fn open(experiment: &Experiment) -> Result<Opened, Sentence> {
     if let [(name, text)] = rest.as_slice()
         && scenario::is_scenario(name)
     {
-        let parsed = scenario::parse(text).map_err(|(line, message)| {
-            Sentence::quoted(format_args!("{name}:{line}: {message}"))
+        let parsed = scenario::parse(text).map_err(|(line, what)| {
+            let place: [(_, &dyn std::fmt::Display); 2] = [("file", name), ("line", &line)];
+            catalogue::AT_LINE.with(&place).and("what", what)
         })?;
         return open_scenario(experiment, name, parsed);
     }
@@ -721,7 +722,7 @@ fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), Sentence> {
                 if let crate::engine::command::Answer::Refused(message) =
                     world.command(&Command::Set(key.as_str().into(), value.as_str().into()))
                 {
-                    return Err(Sentence::quoted(message));
+                    return Err(message);
                 }
             }
         }

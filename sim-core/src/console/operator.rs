@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::engine::world::World;
 use crate::kube::controllers::operators::plan::Operator;
@@ -11,10 +12,9 @@ use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 
 use super::table::Table;
-use super::{Output, Session};
+use super::{Output, Session, usage};
 
-const USAGE: &str =
-    "usage: sim operator start -f FILE… | sim operator stop NAME… | sim operator list";
+const USAGE: &str = "sim operator start -f FILE… | sim operator stop NAME… | sim operator list";
 
 /// `operator start -f FILE…`, `operator stop NAME…`, `operator list`.
 pub fn run(session: &mut Session, words: &[&str], input: &str) -> Output {
@@ -23,7 +23,7 @@ pub fn run(session: &mut Session, words: &[&str], input: &str) -> Output {
         ["start", rest @ ..] => {
             let files: Vec<&str> = rest.iter().copied().filter(|word| *word != "-f").collect();
             if files.is_empty() {
-                return Output::error(2, USAGE);
+                return usage(USAGE);
             }
             for name in files {
                 match plans(session, name, input) {
@@ -49,7 +49,7 @@ pub fn run(session: &mut Session, words: &[&str], input: &str) -> Output {
             }
             Output::default()
         }
-        _ => Output::error(2, USAGE),
+        _ => usage(USAGE),
     }
 }
 
@@ -62,7 +62,7 @@ fn give(session: &mut Session, command: Command) -> Output {
 }
 
 /// The plans of a file: every document is one.
-fn plans(session: &Session, name: &str, input: &str) -> Result<Vec<Operator>, String> {
+fn plans(session: &Session, name: &str, input: &str) -> Result<Vec<Operator>, Sentence> {
     let text: Arc<str> = if name == "-" {
         input.into()
     } else {
@@ -74,17 +74,17 @@ fn plans(session: &Session, name: &str, input: &str) -> Result<Vec<Operator>, St
     let source = Source::new(name, &text);
     let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(remark.render(Some(&source)));
+        return Err(remark.render(Some(&source)).into());
     }
-    let plans: Result<Vec<Operator>, String> = documents
+    let plans: Result<Vec<Operator>, Sentence> = documents
         .iter()
         .map(|node| node.to_value())
         .filter(|value| !value.is_null())
-        .map(|value| Operator::parse(&value).map_err(|why| format!("{name}: {why}")))
+        .map(|value| Operator::parse(&value).map_err(|why| format!("{name}: {why}").into()))
         .collect();
     let plans = plans?;
     if plans.is_empty() {
-        return Err(format!("{name}: there is no operator in it"));
+        return Err(catalogue::NO_OPERATOR_IN.with(&[("file", &name)]));
     }
     Ok(plans)
 }

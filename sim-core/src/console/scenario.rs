@@ -53,7 +53,7 @@ pub fn is_scenario(name: &str) -> bool {
 ///
 /// # Errors
 /// Line and sentence.
-pub fn parse(text: &str) -> Result<Scenario, (u32, String)> {
+pub fn parse(text: &str) -> Result<Scenario, (u32, Sentence)> {
     let mut scenario = Scenario::default();
     let mut offset = 0;
     let mut lines = text.split_inclusive('\n').enumerate();
@@ -85,10 +85,7 @@ pub fn parse(text: &str) -> Result<Scenario, (u32, String)> {
             body.push_str(raw);
         }
         if !closed {
-            return Err((
-                number,
-                "the block is not closed: a line of three backticks must follow".to_owned(),
-            ));
+            return Err((number, catalogue::BLOCK_OPEN.plain()));
         }
         let range = (start, start + body.len());
         let mut words = words.split_whitespace();
@@ -107,10 +104,7 @@ pub fn parse(text: &str) -> Result<Scenario, (u32, String)> {
             }
             "sim" => {
                 if scenario.script.is_some() {
-                    return Err((
-                        number,
-                        "a scenario has one sim block; this is the second".to_owned(),
-                    ));
+                    return Err((number, catalogue::BLOCK_SECOND.plain()));
                 }
                 scenario.script = Some(body);
             }
@@ -132,3 +126,4 @@ pub fn parse(text: &str) -> Result<Scenario, (u32, String)> {
     }
     Ok(scenario)
 }
+use crate::base::sentence::{Sentence, catalogue};

@@ -1,5 +1,6 @@
 //! `sim scores POD`: what each scheduler plugin said of each node in the latest decision about a pod.
 
+use crate::base::sentence::catalogue;
 use crate::base::time::SimTime;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
@@ -32,10 +33,7 @@ fn kept(world: &World, pod: &str) -> Option<(SimTime, Vec<NodeVerdict>)> {
 }
 
 fn missing(pod: &str) -> Output {
-    Output::error(
-        1,
-        format!("no scheduling decision is kept for pod \"{pod}\""),
-    )
+    Output::error(1, catalogue::NO_DECISION.with(&[("word", &pod)]))
 }
 
 /// One line for each node, one column for each plugin that scored.
@@ -140,7 +138,9 @@ pub fn document(session: &Session, pod: &str, format: &str) -> Output {
         None if format == "json" => Output::text(json_pretty(&document, KeyOrder::Stored)),
         None => Output::error(
             2,
-            format!("unknown format \"{format}\"; known: json, jsonpath=…"),
+            catalogue::FORMAT_UNKNOWN
+                .with(&[("word", &format)])
+                .advise(catalogue::KNOWN.with(&[("names", &"json, jsonpath=…")])),
         ),
         Some(path) => match Template::parse(path).and_then(|template| template.print(&document)) {
             Ok(text) => Output::text(format!("{text}\n")),

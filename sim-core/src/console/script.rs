@@ -3,6 +3,8 @@
 //! Text in, a list of lines out; nothing is run here. What a shell can do beyond this is refused
 //! with its column.
 
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 
 /// How a pipeline follows the one before it.
@@ -59,7 +61,21 @@ pub struct ScriptError {
     /// Column in characters, from 1.
     pub column: u32,
     /// What is wrong and what to do.
-    pub message: String,
+    pub message: Sentence,
+}
+
+impl ScriptError {
+    /// Whether more lines could make it right: a quote or a document is open.
+    pub fn is_open(&self) -> bool {
+        [catalogue::UNCLOSED.key, catalogue::DOCUMENT_OPEN.key].contains(&self.message.key())
+    }
+}
+
+impl From<ScriptError> for Passage {
+    fn from(error: ScriptError) -> Self {
+        let place = format!("{}:{}: ", error.line, error.column);
+        Self::from(place).then(error.message)
+    }
 }
 
 impl std::fmt::Display for ScriptError {
@@ -100,7 +116,7 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
         }
         // A quote that is left open goes on in the next line.
         let mut tokens = tokens(&source, number);
-        while matches!(&tokens, Err(error) if error.message.starts_with("unclosed"))
+        while matches!(&tokens, Err(error) if error.message.key() == catalogue::UNCLOSED.key)
             && index < rows.len()
         {
             source.push('\n');
@@ -125,10 +141,10 @@ fn assemble(
     rows: &[&str],
     index: &mut usize,
 ) -> Result<Line, ScriptError> {
-    let fault = |message: &str| ScriptError {
+    let fault = |message: Sentence| ScriptError {
         line: number,
         column: 1,
-        message: message.to_owned(),
+        message,
     };
     let mut line = Line {
         number,
@@ -150,10 +166,11 @@ fn assemble(
     if matches!(tokens.peek(), Some(Token::Word(word)) if word == "at") {
         tokens.next();
         let Some(Token::Word(time)) = tokens.next() else {
-            return Err(fault("'at' needs a time, e.g. 'at 30s kubectl …'"));
+            return Err(fault(catalogue::AT_TIME.plain()));
         };
-        line.at =
-            Some(SimTime::ZERO + SimDuration::parse(&time).map_err(|message| fault(&message))?);
+        line.at = Some(
+            SimTime::ZERO + SimDuration::parse(&time).map_err(|message| fault(message.into()))?,
+        );
     }
     while let Some(token) = tokens.next() {
         match token {
@@ -161,26 +178,24 @@ fn assemble(
             Token::MergeErrors => simple.merge_errors = true,
             Token::Output { append } => {
                 let Some(Token::Word(file)) = tokens.next() else {
-                    return Err(fault("'>' needs a file name"));
+                    return Err(fault(needs(">", catalogue::A_FILE_NAME)));
                 };
                 simple.output = Some((file, append));
             }
             Token::HereString => {
                 let Some(Token::Word(text)) = tokens.next() else {
-                    return Err(fault("'<<<' needs a word"));
+                    return Err(fault(needs("<<<", catalogue::A_WORD)));
                 };
                 simple.input = Some(text + "\n");
             }
             Token::HereDocument { strip_tabs } => {
                 let Some(Token::Word(end)) = tokens.next() else {
-                    return Err(fault("'<<' needs a word that ends the document"));
+                    return Err(fault(needs("<<", catalogue::AN_END)));
                 };
                 let mut body = String::new();
                 loop {
                     let Some(row) = rows.get(*index) else {
-                        return Err(fault(&format!(
-                            "the here-document is not closed: no line \"{end}\" follows"
-                        )));
+                        return Err(fault(catalogue::DOCUMENT_OPEN.with(&[("word", &end)])));
                     };
                     *index += 1;
                     let row = if strip_tabs {
@@ -198,7 +213,7 @@ fn assemble(
             }
             Token::Pipe | Token::And | Token::Or | Token::Semicolon => {
                 if simple.words.is_empty() {
-                    return Err(fault("a command is missing before an operator"));
+                    return Err(fault(catalogue::COMMAND_MISSING.plain()));
                 }
                 let empty = Simple {
                     words: Vec::new(),
@@ -237,10 +252,10 @@ fn tokens(source: &str, number: u32) -> Result<Vec<Token>, ScriptError> {
     let characters: Vec<char> = source.chars().collect();
     let mut tokens = Vec::new();
     let mut at = 0;
-    let fault = |column: usize, message: &str| ScriptError {
+    let fault = |column: usize, message: Sentence| ScriptError {
         line: number,
         column: u32::try_from(column + 1).unwrap_or(u32::MAX),
-        message: message.to_owned(),
+        message,
     };
     while at < characters.len() {
         let next = |offset: usize| characters.get(at + offset).copied();
@@ -264,10 +279,7 @@ fn tokens(source: &str, number: u32) -> Result<Vec<Token>, ScriptError> {
                 at += 2;
             }
             '&' => {
-                return Err(fault(
-                    at,
-                    "background jobs are not part of this console; remove the '&'",
-                ));
+                return Err(fault(at, catalogue::JOBS_NO_PART.plain()));
             }
             ';' => {
                 tokens.push(Token::Semicolon);
@@ -294,14 +306,11 @@ fn tokens(source: &str, number: u32) -> Result<Vec<Token>, ScriptError> {
             '<' => {
                 return Err(fault(
                     at,
-                    "'<' is not part of this console; name the file as an argument",
+                    no_part("'<'".into()).advise(catalogue::FILE_AS_ARGUMENT.plain()),
                 ));
             }
             '`' => {
-                return Err(fault(
-                    at,
-                    "command substitution is not part of this console",
-                ));
+                return Err(fault(at, no_part(catalogue::SUBSTITUTION.plain())));
             }
             _ => {
                 let word = word(&characters, &mut at)
@@ -313,7 +322,20 @@ fn tokens(source: &str, number: u32) -> Result<Vec<Token>, ScriptError> {
     Ok(tokens)
 }
 
-fn word(characters: &[char], at: &mut usize) -> Result<String, (usize, &'static str)> {
+fn needs(sign: &str, what: Form) -> Sentence {
+    let form = catalogue::SIGN_NEEDS.with(&[("sign", &sign)]);
+    form.and("what", what.plain())
+}
+
+fn no_part(what: Sentence) -> Sentence {
+    catalogue::NO_PART.plain().and("what", what)
+}
+
+fn unclosed(sign: &str) -> Sentence {
+    catalogue::UNCLOSED.with(&[("sign", &sign)])
+}
+
+fn word(characters: &[char], at: &mut usize) -> Result<String, (usize, Sentence)> {
     let mut word = String::new();
     while let Some(&character) = characters.get(*at) {
         match character {
@@ -338,7 +360,7 @@ fn word(characters: &[char], at: &mut usize) -> Result<String, (usize, &'static 
                     match characters.get(*at) {
                         Some('\'') => break,
                         Some(&inner) => word.push(inner),
-                        None => return Err((start, "unclosed '")),
+                        None => return Err((start, unclosed("'"))),
                     }
                     *at += 1;
                 }
@@ -357,7 +379,7 @@ fn word(characters: &[char], at: &mut usize) -> Result<String, (usize, &'static 
                             *at += 1;
                         }
                         Some(&inner) => word.push(inner),
-                        None => return Err((start, "unclosed \"")),
+                        None => return Err((start, unclosed("\""))),
                     }
                     *at += 1;
                 }
@@ -370,7 +392,7 @@ fn word(characters: &[char], at: &mut usize) -> Result<String, (usize, &'static 
                 *at += 2;
             }
             '$' if characters.get(*at + 1) == Some(&'(') => {
-                return Err((*at, "command substitution is not part of this console"));
+                return Err((*at, no_part(catalogue::SUBSTITUTION.plain())));
             }
             _ => {
                 word.push(character);

@@ -2,6 +2,7 @@
 
 use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
+use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 use crate::engine::command::{
@@ -41,20 +42,19 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
                 session.history.advance_to(to);
                 Output::default()
             }
-            Err(message) => usage(&message),
+            Err(message) => usage(message),
         },
         ["until", ..] => until(session, &words[1..]),
         ["expect", ..] => match Condition::parse(&words[1..]) {
             Ok(condition) if condition.holds(session.history.lab()) => Output::default(),
             Ok(_) => Output::error(
                 1,
-                format!(
-                    "expectation failed at {}: {}",
-                    session.history.now(),
-                    words[1..].join(" ")
-                ),
+                catalogue::EXPECTED.with(&[
+                    ("at", &session.history.now()),
+                    ("condition", &words[1..].join(" ")),
+                ]),
             ),
-            Err(message) => usage(&message),
+            Err(message) => usage(message),
         },
         ["time"] => Output::text(format!("{}\n", session.history.now())),
         ["fault", ..] => fault(session, &words[1..].join(" ")),
@@ -62,26 +62,28 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         ["heal"] => heal(session, None),
         ["heal", number] => match number.parse() {
             Ok(number) => heal(session, Some(number)),
-            Err(_) => usage(&format!(
-                "\"{number}\" is not the number of a fault; see sim faults"
-            )),
+            Err(_) => usage(
+                catalogue::NO_FAULT_NUMBER
+                    .with(&[("word", number)])
+                    .advise(see("sim faults")),
+            ),
         },
         ["node", "add", name, rest @ ..] => add_machines(session, name, rest),
         ["node", "set", name, rest @ ..] => match changed(name, rest) {
             Ok(change) => everywhere(session, Command::ChangeMachine(change)),
-            Err(message) => usage(&message),
+            Err(message) => usage(message),
         },
         ["node", "remove", name] => everywhere(session, Command::RemoveMachine((*name).into())),
         ["set", key, file] if key.ends_with(".config") => match document(session, file, input) {
             Ok(text) => set(session, key, &text),
-            Err(message) => usage(&message),
+            Err(message) => usage(message),
         },
         ["set", key, value] => set(session, key, value),
         ["settings"] => settings(session),
         ["traffic", service, rate] => {
             match rate.strip_prefix("rps=").unwrap_or(rate).parse::<u32>() {
                 Ok(rate) => everywhere(session, Command::Traffic((*service).into(), rate)),
-                Err(_) => usage("requests per second are a whole number: sim traffic web rps=50"),
+                Err(_) => usage(catalogue::TRAFFIC.plain()),
             }
         }
         ["metrics"] => Output::text(metrics(session.history.lab())),
@@ -100,14 +102,18 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         ["branches"] => branches(session),
         ["switch", number] => match number.parse::<usize>() {
             Ok(number) if session.history.switch(number) => Output::default(),
-            _ => usage(&format!("there is no branch {number}; see sim branches")),
+            _ => usage(
+                catalogue::NO_BRANCH
+                    .with(&[("number", number)])
+                    .advise(see("sim branches")),
+            ),
         },
         ["seek", time] => match SimDuration::parse(time) {
             Ok(time) => {
                 session.history.seek(SimTime::ZERO + time);
                 Output::default()
             }
-            Err(message) => usage(&message),
+            Err(message) => usage(message),
         },
         ["usage", rest @ ..] => super::host::usage::run(session, rest),
         ["packet", rest @ ..] => packet(session, rest),
@@ -117,29 +123,35 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         ["metric", rest @ ..] => super::import::metric(session, rest),
         ["operator", rest @ ..] => super::operator::run(session, rest, input),
         [] | ["help" | "--help" | "-h"] => Output::text(commands()),
-        _ => Output::error(
-            2,
-            format!("unknown: sim {}\n{}", arguments.join(" "), commands()),
-        ),
+        _ => {
+            let said = catalogue::SIM_UNKNOWN.with(&[("command", &arguments.join(" "))]);
+            Output::error(2, Passage::from(said).then("\n").then(commands()))
+        }
     }
 }
 
 /// What `sim` knows, a line each.
-fn commands() -> String {
-    let lines = USAGE.split(" | ").map(|one| format!("  {one}\n"));
-    format!("usage: sim COMMAND\n{}", lines.collect::<String>())
+fn commands() -> Passage {
+    let lines = USAGE.split(" | ").map(|one| format!("\n  {one}"));
+    Passage::from(catalogue::USAGE.with(&[("usage", &"sim COMMAND")]))
+        .then(lines.collect::<String>())
+        .then("\n")
+}
+
+fn see(command: &str) -> Sentence {
+    catalogue::SEE.with(&[("command", &command)])
 }
 
 /// Adds one machine, or as many as a range in its name says: `worker-{1..50}`.
 fn add_machines(session: &mut Session, name: &str, words: &[&str]) -> Output {
     let names = match ranged(name) {
         Ok(names) => names,
-        Err(message) => return usage(&message),
+        Err(message) => return usage(message),
     };
     for name in names {
         let output = match machine(&name, words) {
             Ok(spec) => everywhere(session, Command::AddMachine(Box::new(spec))),
-            Err(sentence) => return usage(&sentence.to_string()),
+            Err(sentence) => return usage(sentence),
         };
         if output.code != 0 {
             return output;
@@ -149,7 +161,7 @@ fn add_machines(session: &mut Session, name: &str, words: &[&str]) -> Output {
 }
 
 /// Names that a name with `{1..50}` in it stands for.
-fn ranged(name: &str) -> Result<Vec<String>, String> {
+fn ranged(name: &str) -> Result<Vec<String>, Sentence> {
     let Some((before, rest)) = name.split_once('{') else {
         return Ok(vec![name.to_owned()]);
     };
@@ -161,34 +173,38 @@ fn ranged(name: &str) -> Result<Vec<String>, String> {
         Some((from, to, after)) if from <= to && to - from < MACHINES_MAX => Ok((from..=to)
             .map(|number| format!("{before}{number}{after}"))
             .collect()),
-        _ => Err(format!(
-            "\"{name}\": a range of machines is written worker-{{1..50}}, {MACHINES_MAX} at most"
-        )),
+        _ => Err(catalogue::MACHINE_RANGE.with(&[
+            ("word", &name),
+            ("example", &"worker-{1..50}"),
+            ("most", &MACHINES_MAX),
+        ])),
     }
 }
 
-fn usage(message: &str) -> Output {
-    Output::error(2, message)
+fn usage(said: impl Into<Sentence>) -> Output {
+    Output::error(2, said.into())
 }
 
 fn until(session: &mut Session, words: &[String]) -> Output {
     let (condition, within) = match words.iter().rposition(|word| word == "within") {
         Some(at) => match words.get(at + 1).map(|word| SimDuration::parse(word)) {
             Some(Ok(span)) => (&words[..at], span),
-            Some(Err(message)) => return usage(&message),
-            None => return usage("'within' needs a duration, e.g. 'within 5m'"),
+            Some(Err(message)) => return usage(message),
+            None => return usage(catalogue::WITHIN.plain()),
         },
         None => (words, UNTIL_DEFAULT),
     };
     let condition = match Condition::parse(condition) {
         Ok(condition) => condition,
-        Err(message) => return usage(&message),
+        Err(message) => return usage(message),
     };
     let deadline = session.history.now() + within;
     while !condition.holds(session.history.lab()) {
         let now = session.history.now();
         if now >= deadline {
-            return Output::error(1, format!("timed out at {now}: not {}", words.join(" ")));
+            let parts: [(_, &dyn std::fmt::Display); 2] =
+                [("at", &now), ("condition", &words.join(" "))];
+            return Output::error(1, catalogue::TIMED_OUT.with(&parts));
         }
         // Nothing changes between events, so the next look is at the next event or the next tick.
         let next = session
@@ -205,18 +221,15 @@ fn until(session: &mut Session, words: &[String]) -> Output {
 fn fault(session: &mut Session, text: &str) -> Output {
     let mut spec = match FaultSpec::parse(text) {
         Ok(spec) => spec,
-        Err(sentence) => return usage(&sentence.to_string()),
+        Err(sentence) => return usage(sentence),
     };
     if let Some(at) = spec.at
         && at < session.history.now()
     {
-        return usage(&format!(
-            "{at} is in the past; it is {} now",
-            session.history.now()
-        ));
+        return usage(super::past(&at, &session.history));
     }
     if let Err(sentence) = check_target(session.history.lab(), &spec) {
-        return usage(&sentence.to_string());
+        return usage(sentence);
     }
     if spec.at.is_none() {
         spec.at = Some(session.history.now());
@@ -350,7 +363,7 @@ fn everywhere(session: &mut Session, command: Command) -> Output {
         only: None,
         command,
     });
-    let refusals: Vec<&String> = answers
+    let refusals: Vec<&Sentence> = answers
         .iter()
         .filter_map(|(_, answer)| match answer {
             Answer::Refused(message) => Some(message),
@@ -362,7 +375,7 @@ fn everywhere(session: &mut Session, command: Command) -> Output {
         })
         .collect();
     match refusals.first() {
-        Some(message) if refusals.len() == answers.len() => Output::error(1, message.as_str()),
+        Some(message) if refusals.len() == answers.len() => Output::error(1, (*message).clone()),
         _ => Output::default(),
     }
 }
@@ -389,10 +402,6 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, Sentence> {
             taints: Vec::new(),
             ..NodeSetup::default()
         },
-    };
-    let quantity = |text: &str| {
-        Quantity::parse(text)
-            .map_err(|error| catalogue::AMOUNT.with(&[("word", &text), ("why", &error)]))
     };
     for word in words {
         let wrong = |form: Form| form.with(&[("word", word)]);
@@ -495,24 +504,33 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, Sentence> {
     Ok(spec)
 }
 
+fn quantity(text: &str) -> Result<Quantity, Sentence> {
+    Quantity::parse(text)
+        .map_err(|error| catalogue::AMOUNT.with(&[("word", &text), ("why", &error)]))
+}
+
 /// Reads the words of `sim node set`.
-fn changed(name: &str, words: &[&str]) -> Result<MachineChange, String> {
+fn changed(name: &str, words: &[&str]) -> Result<MachineChange, Sentence> {
     let mut change = MachineChange {
         name: name.into(),
         ..MachineChange::default()
     };
     for word in words {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        let amount = Quantity::parse(value).map_err(|error| format!("\"{value}\": {error}"))?;
+        let amount = quantity(value)?;
         match key {
             "cpu" => change.milli_cpu = Some(amount.milli_value()),
             "memory" => change.memory_bytes = Some(amount.value()),
             _ => match key.strip_prefix("generic.") {
                 Some(kind) => change.extended.push((kind.into(), amount.value())),
                 None => {
-                    return Err(format!(
-                        "unknown word \"{key}\"; known: cpu, memory, generic.KIND"
-                    ));
+                    let known = [(
+                        "names",
+                        &"cpu, memory, generic.KIND" as &dyn std::fmt::Display,
+                    )];
+                    return Err(catalogue::MACHINE_WORD_UNKNOWN
+                        .with(&[("word", &key)])
+                        .advise(catalogue::KNOWN.with(&known)));
                 }
             },
         }
@@ -521,13 +539,13 @@ fn changed(name: &str, words: &[&str]) -> Result<MachineChange, String> {
 }
 
 /// Text of a file of the session, or of what was typed.
-fn document(session: &Session, name: &str, input: &str) -> Result<String, String> {
+fn document(session: &Session, name: &str, input: &str) -> Result<String, Sentence> {
     if name == "-" {
         return Ok(input.to_owned());
     }
     match session.file(name) {
         Some(text) => Ok(text.to_string()),
-        None => Err(format!("there is no file \"{name}\"")),
+        None => Err(catalogue::NO_FILE.with(&[("word", &name)])),
     }
 }
 
@@ -551,11 +569,15 @@ fn set(session: &mut Session, key: &str, value: &str) -> Output {
         knows
     };
     if knows.is_empty() {
-        return usage(&format!("unknown setting \"{key}\"; see sim settings"));
+        return usage(
+            catalogue::SETTING_UNKNOWN
+                .with(&[("word", &key)])
+                .advise(see("sim settings")),
+        );
     }
     for orchestrator in knows {
         match session.command(orchestrator, Command::Set(key.into(), value.into())) {
-            Ok(Answer::Refused(message)) => return usage(&message),
+            Ok(Answer::Refused(message)) => return usage(message),
             Ok(_) => {}
             Err(output) => return output,
         }
@@ -656,10 +678,7 @@ fn explain(session: &Session, object: &str) -> Output {
         }
     }
     if text.is_empty() {
-        return Output::error(
-            1,
-            format!("the trace knows no \"{object}\"; try sim trace {object}"),
-        );
+        return Output::error(1, catalogue::TRACE_KNOWS_NOT.with(&[("object", &object)]));
     }
     Output::text(text)
 }
@@ -691,10 +710,10 @@ fn packet(session: &Session, words: &[&str]) -> Output {
     let mut all = Output::default();
     for (orchestrator, output) in outputs {
         if several {
-            all.stdout.push_str(&format!("# {}\n", orchestrator.name()));
+            all.stdout.push(format!("# {}\n", orchestrator.name()));
         }
-        all.stdout.push_str(&output.stdout);
-        all.stderr.push_str(&output.stderr);
+        all.stdout.push(&output.stdout);
+        all.stderr.push(&output.stderr);
         all.code = all.code.max(output.code);
     }
     all

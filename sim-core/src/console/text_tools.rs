@@ -1,7 +1,8 @@
 //! The few text filters that people pipe into.
 
-use super::Output;
+use super::{Output, after, not_modelled};
 use crate::base::arrange::Arrange;
+use crate::base::sentence::{Sentence, catalogue};
 
 /// Whether a command is one of these.
 pub fn knows(name: &str) -> bool {
@@ -30,6 +31,10 @@ pub fn run(words: &[String], input: &str) -> Output {
     }
 }
 
+fn option(name: &str) -> Sentence {
+    not_modelled(catalogue::OPTION.with(&[("name", &name)]))
+}
+
 fn grep(arguments: &[&str], input: &str) -> Output {
     let (mut invert, mut ignore_case, mut count, mut quiet) = (false, false, false, false);
     let mut patterns: Vec<&str> = Vec::new();
@@ -46,10 +51,7 @@ fn grep(arguments: &[&str], input: &str) -> Output {
                         'q' => quiet = true,
                         'E' | 'F' | 'w' => {}
                         other => {
-                            return Output::error(
-                                2,
-                                format!("grep: option -{other} is not modelled\n"),
-                            );
+                            return Output::error(2, after("grep: ", option(&format!("-{other}"))));
                         }
                     }
                 }
@@ -89,9 +91,9 @@ fn grep(arguments: &[&str], input: &str) -> Output {
         (false, false) => lines(&found),
     };
     Output {
-        stdout,
-        stderr: String::new(),
+        stdout: stdout.into(),
         code,
+        ..Output::default()
     }
 }
 
@@ -172,7 +174,7 @@ fn sort(arguments: &[&str], input: &str) -> Output {
         match *argument {
             "-r" => all.reverse(),
             "-u" => all.dedup(),
-            other => return Output::error(2, format!("sort: option {other} is not modelled\n")),
+            other => return Output::error(2, after("sort: ", option(other))),
         }
     }
     Output::text(lines(&all))

@@ -4,9 +4,11 @@
 //! The real tool owns a terminal; here a page shows the frames. What a watch repeats must only look:
 //! it runs on a copy of the session, and a command that changed the copy is refused.
 
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimTime;
 
-use super::{Output, Session, script};
+use super::{Output, Session, after, script};
 
 /// Columns of the terminal, to whose right edge the header goes.
 const COLUMNS: usize = 80;
@@ -246,27 +248,21 @@ impl Watch {
         let mut copy = session.clone();
         let output = copy.run(&self.command);
         if changed(session, &copy) {
-            let refusal = Output::error(
-                1,
-                format!(
-                    "watch: '{}' changes the experiment each time that it runs; only what looks can be repeated",
-                    self.title
-                ),
-            );
-            return (refusal, false);
+            let said = catalogue::WATCH_CHANGES.with(&[("command", &self.title)]);
+            return (Output::error(1, after("watch: ", said)), false);
         }
-        let mut text = String::new();
+        let mut text = Passage::default();
         if self.has_title {
-            text = self.header(session.history.now());
-            text.push_str("\n\n");
+            text.push(self.header(session.history.now()));
+            text.push("\n\n");
         }
-        text.push_str(&output.stdout);
-        text.push_str(&output.stderr);
+        text.push(output.stdout);
+        text.push(output.stderr);
         let failed = output.code != 0;
         let output = if self.until_error && failed {
             Output {
                 stdout: text,
-                stderr: "command exit with a non-zero status, press a key to exit\n".to_owned(),
+                stderr: "command exit with a non-zero status, press a key to exit\n".into(),
                 code: 8,
             }
         } else {
@@ -407,7 +403,7 @@ mod tests {
         assert_eq!(help.code, 0);
         let version = parse("watch -v").expect("a watch").expect_err("no command");
         assert_eq!(
-            (version.stdout.as_str(), version.code),
+            (&*version.stdout, version.code),
             ("watch from procps-ng 4.0.4\n", 0)
         );
         assert!(help.stdout.contains("\n  -d, --differences[=<permanent>]\n                         highlight changes between updates\n"), "{}", help.stdout);

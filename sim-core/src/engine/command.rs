@@ -633,5 +633,5 @@ pub enum Answer {
     /// The Compose engine's answer.
     Compose(Box<Result<crate::compose::Response, crate::compose::Refusal>>),
     /// It cannot be done; a sentence.
-    Refused(String),
+    Refused(Sentence),
 }

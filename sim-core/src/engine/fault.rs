@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId, SubstrateFault};
@@ -92,7 +93,7 @@ impl World {
     pub(super) fn heal(&mut self, number: Option<u32>) -> Answer {
         match number {
             Some(number) if (number as usize) >= self.faults.list.len() => {
-                Answer::Refused(format!("there is no fault {number}"))
+                Answer::Refused(catalogue::NO_FAULT.with(&[("number", &number)]))
             }
             Some(number) => {
                 self.fault_ends(number);

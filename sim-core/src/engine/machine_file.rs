@@ -18,7 +18,7 @@ impl World {
     pub(super) fn write_file(&mut self, wanted: &FileWrite) -> Answer {
         match self.try_write(wanted) {
             Ok(()) => Answer::Done,
-            Err(error) => Answer::Refused(error.text().to_owned()),
+            Err(error) => Answer::Refused(error.text().into()),
         }
     }
 
@@ -26,7 +26,7 @@ impl World {
     #[inline(never)]
     pub(super) fn change_file(&mut self, wanted: &FileChange) -> Answer {
         let Some(machine) = self.machine(&wanted.machine) else {
-            return Answer::Refused(Errno::NotFound.text().to_owned());
+            return Answer::Refused(Errno::NotFound.text().into());
         };
         let mut result = Ok(());
         self.on_substrate(|substrate, scope| {
@@ -41,7 +41,7 @@ impl World {
                 }
                 Answer::Done
             }
-            Err(error) => Answer::Refused(error.text().to_owned()),
+            Err(error) => Answer::Refused(error.text().into()),
         }
     }
 
@@ -61,7 +61,7 @@ impl World {
         });
         match result {
             Ok(()) => Answer::Done,
-            Err(error) => Answer::Refused(error.text().to_owned()),
+            Err(error) => Answer::Refused(error.text().into()),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::api::status::WorkloadStatus;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::base::rng::Seed;
+use crate::base::sentence::catalogue;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::compose::ComposePlane;
@@ -445,7 +446,7 @@ impl World {
                     self.on_substrate(|substrate, scope| substrate.remove_machine(machine, scope));
                     Answer::Done
                 }
-                None => Answer::Refused(format!("there is no machine \"{name}\"")),
+                None => Answer::Refused(catalogue::NO_MACHINE.with(&[("word", name)])),
             },
             Command::Kube(request) => match &mut self.plane {
                 Plane::Kubernetes(plane) => {
@@ -495,7 +496,7 @@ impl World {
                             }
                             plane.switch(*on, names, out)
                         });
-                        result.map_or_else(Answer::Refused, |()| Answer::Done)
+                        result.map_or_else(|why| Answer::Refused(why.into()), |()| Answer::Done)
                     }
                     Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
                 }
@@ -503,7 +504,7 @@ impl World {
             Command::Metric(object, metric, value) => match &mut self.plane {
                 Plane::Kubernetes(plane) => plane
                     .set_metric(object, metric, value)
-                    .map_or_else(Answer::Refused, |()| Answer::Done),
+                    .map_or_else(|why| Answer::Refused(why.into()), |()| Answer::Done),
                 Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
             },
             Command::Operator(_) | Command::StopOperator(_) => {
@@ -580,18 +581,17 @@ impl World {
     }
 
     fn wrong_world(&self, wanted: &str) -> Answer {
-        Answer::Refused(format!(
-            "this world runs {}, not {wanted}",
-            self.orchestrator.name()
-        ))
+        let names: [(_, &dyn std::fmt::Display); 2] =
+            [("runs", &self.orchestrator.name()), ("wanted", &wanted)];
+        Answer::Refused(catalogue::WRONG_WORLD.with(&names))
     }
 
     pub(super) fn add_machine(&mut self, seq: Seq, spec: &MachineSpec) -> Answer {
         if !self.give_way(&spec.name) {
-            return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
+            return Answer::Refused(catalogue::MACHINE_THERE.with(&[("word", &spec.name)]));
         }
         let Some(machine) = self.make_machine(spec) else {
-            return Answer::Refused(format!("there is a machine \"{}\" already", spec.name));
+            return Answer::Refused(catalogue::MACHINE_THERE.with(&[("word", &spec.name)]));
         };
         lend_any!(self, seq, |plane, context, out| plane.machine_added(
             machine,
@@ -648,10 +648,10 @@ impl World {
     #[inline(never)]
     fn change_machine(&mut self, seq: Seq, change: &MachineChange) -> Answer {
         let Some(machine) = self.machine(&change.name) else {
-            return Answer::Refused(format!("there is no machine \"{}\"", change.name));
+            return Answer::Refused(catalogue::NO_MACHINE.with(&[("word", &change.name)]));
         };
         if !matches!(self.plane, Plane::Swarm(_)) {
-            return Answer::Refused("only Swarm's machines change".to_owned());
+            return Answer::Refused(catalogue::ONLY_SWARM_CHANGES.plain());
         }
         let mut capacity = self
             .substrate

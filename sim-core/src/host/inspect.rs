@@ -35,11 +35,10 @@ pub fn sheets(session: &Session, orchestrator: &str, object: &str) -> Answer {
     let lines = lines(orchestrator, kind, name);
     let sheets = lines.into_iter().map(|line| {
         let output = session.clone().run(&line);
-        let mut text = if output.code == 0 {
-            output.stdout
-        } else {
-            output.stdout + &output.stderr
-        };
+        let mut text = String::from(output.stdout);
+        if output.code != 0 {
+            text.push_str(&output.stderr);
+        }
         if text.len() > SHEET_BYTES_MAX {
             let mut end = SHEET_BYTES_MAX;
             while !text.is_char_boundary(end) {

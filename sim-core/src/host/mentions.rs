@@ -10,7 +10,7 @@ use crate::console::{Output, Session, watch};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::{Plane, World};
 use crate::kube::kinds::Kind;
-use crate::protocol::{DENSE_UNITS, Mention, Printed, WatchOptions};
+use crate::protocol::{self, DENSE_UNITS, Mention, Printed, WatchOptions};
 
 use super::{EngineHost, view};
 
@@ -48,8 +48,12 @@ impl EngineHost {
         Printed {
             names: mentions(&self.session, &line, &output.stdout),
             line,
-            stdout: output.stdout,
-            stderr: output.stderr,
+            said: match output.stdout.says() {
+                true => protocol::spoken(&output.stdout),
+                false => Vec::new(),
+            },
+            stdout: output.stdout.into(),
+            stderr: protocol::spoken(&output.stderr),
             code: output.code,
             at_us: self.session.history.now().as_micros(),
             every_us: 0,

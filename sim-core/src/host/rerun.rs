@@ -33,7 +33,7 @@ impl EngineHost {
         let playing = self.playing || self.record.runs_on();
         let now = self.session.history.now().as_micros();
         let mut recording = self.record.recording(now);
-        let mut output = String::new();
+        let mut output = Vec::new();
         let mut applied = true;
         if name == FAULTS
             && !recording.injected().is_empty()

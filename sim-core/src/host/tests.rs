@@ -47,7 +47,7 @@ fn loaded() -> EngineHost {
     else {
         panic!("{replies:?}")
     };
-    assert!(*applied, "{diagnostics:?} {output}");
+    assert!(*applied, "{diagnostics:?} {output:?}");
     host.handle(Request::Watch(View {
         events: 50,
         why: None,
@@ -161,8 +161,8 @@ fn a_live_edit_goes_to_the_running_worlds() {
         panic!("{replies:?}")
     };
     assert!(
-        output.contains("deployment.apps/poll configured"),
-        "{output}"
+        matches!(&output[..], [Said::Plain(text)] if text.contains("deployment.apps/poll configured")),
+        "{output:?}"
     );
     let frame = at(&mut host, 55);
     assert_eq!(units(&frame, "kubernetes", "poll"), 5);

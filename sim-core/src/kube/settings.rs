@@ -1,5 +1,6 @@
 //! Component flags under their upstream names, with upstream's defaults.
 
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::base::time::SimDuration;
 
 use super::reserved::Reserved;
@@ -119,7 +120,7 @@ impl Settings {
     ///
     /// # Errors
     /// A sentence when the flag is unknown or the value is not one for it.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Sentence> {
         if self.reserved.set(key, value)? {
             return Ok(());
         }
@@ -151,7 +152,7 @@ impl Settings {
             HPA_CPU => self.autoscaler_cpu_initialization = SimDuration::parse(value)?,
             HPA_READY => self.autoscaler_readiness_delay = SimDuration::parse(value)?,
             BURST => self.kube_api_burst = number(key, value)?.max(1),
-            _ => return Err(format!("unknown setting \"{key}\"")),
+            _ => return Err(catalogue::SETTING_UNKNOWN.with(&[("word", &key)])),
         }
         Ok(())
     }
@@ -186,35 +187,39 @@ impl Settings {
     }
 }
 
-fn positive(key: &str, value: &str) -> Result<SimDuration, String> {
+fn wrong(form: Form, key: &str, value: &str) -> Sentence {
+    form.with(&[("key", &key), ("word", &value)])
+}
+
+fn positive(key: &str, value: &str) -> Result<SimDuration, Sentence> {
     let span = SimDuration::parse(value)?;
     if span.is_zero() {
-        return Err(format!("{key} must be greater than zero"));
+        return Err(catalogue::SETTING_POSITIVE.with(&[("key", &key)]));
     }
     Ok(span)
 }
 
-fn truth(key: &str, value: &str) -> Result<bool, String> {
+fn truth(key: &str, value: &str) -> Result<bool, Sentence> {
     value
         .parse()
-        .map_err(|_| format!("{key}: \"{value}\" is neither true nor false"))
+        .map_err(|_| wrong(catalogue::SETTING_TRUTH, key, value))
 }
 
-fn number(key: &str, value: &str) -> Result<u64, String> {
+fn number(key: &str, value: &str) -> Result<u64, Sentence> {
     value
         .parse()
-        .map_err(|_| format!("{key}: \"{value}\" is not a number"))
+        .map_err(|_| wrong(catalogue::SETTING_NUMBER, key, value))
 }
 
-fn seconds(key: &str, value: &str) -> Result<i64, String> {
+fn seconds(key: &str, value: &str) -> Result<i64, Sentence> {
     let text = value.strip_suffix('s').unwrap_or(value);
     text.parse()
-        .map_err(|_| format!("{key}: \"{value}\" is not a number of seconds"))
+        .map_err(|_| wrong(catalogue::SETTING_SECONDS, key, value))
 }
 
 /// Reads a decimal fraction exactly.
-fn billionths(key: &str, value: &str) -> Result<u64, String> {
-    let wrong = || format!("{key}: \"{value}\" is not a number");
+fn billionths(key: &str, value: &str) -> Result<u64, Sentence> {
+    let wrong = || wrong(catalogue::SETTING_NUMBER, key, value);
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     if fraction.len() > 9 || (whole.is_empty() && fraction.is_empty()) {
         return Err(wrong());

@@ -1,5 +1,6 @@
 //! The cluster's settings, under the names of `docker swarm update`.
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 use crate::swarm::dispatcher::{HEARTBEAT_EPSILON, HEARTBEAT_PERIOD};
 
@@ -32,17 +33,15 @@ impl Settings {
     }
 
     /// Changes one. The error says what was wrong with key or value.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Sentence> {
         match key {
             HEARTBEAT => {
                 let period = SimDuration::parse(value)?;
                 // Upstream only refuses negative periods. Below twice the jitter a beat would follow
                 // itself at once, so shorter ones are not modelled.
                 if period < HEARTBEAT_EPSILON * 2 {
-                    return Err(format!(
-                        "heartbeat periods below {} are not modelled",
-                        HEARTBEAT_EPSILON * 2
-                    ));
+                    let least = HEARTBEAT_EPSILON * 2;
+                    return Err(catalogue::HEARTBEAT_LEAST.with(&[("least", &least)]));
                 }
                 self.heartbeat_period = period;
             }
@@ -51,7 +50,7 @@ impl Settings {
                     .parse()
                     .map_err(|_| format!("invalid number \"{value}\""))?
             }
-            _ => return Err(format!("unknown setting \"{key}\"")),
+            _ => return Err(catalogue::SETTING_UNKNOWN.with(&[("word", &key)])),
         }
         Ok(())
     }

@@ -53,7 +53,7 @@ fn check(text: &str) -> Result<(usize, usize), String> {
     }
     let output = opened.session.run("kubectl apply -f file.yaml");
     if output.code != 0 {
-        return Err(output.stderr);
+        return Err(output.stderr.into());
     }
     let made = output.stdout.lines().count();
     opened.session.run("sim advance 60s");

@@ -221,8 +221,8 @@ impl Run {
         };
         let mut all = Output::default();
         all.code = self.session.script(&text, false, &mut |_, output| {
-            all.stdout.push_str(&output.stdout);
-            all.stderr.push_str(&output.stderr);
+            all.stdout.push(&output.stdout);
+            all.stderr.push(&output.stderr);
         });
         Ok(all)
     }

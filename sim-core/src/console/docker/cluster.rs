@@ -3,6 +3,8 @@
 use super::flags::{Grammar, parse};
 use super::{ask, manager, not_modelled, swarm as plane_of, unknown_command};
 use crate::base::rng::Seed;
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::console::{Output, Session};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::swarm::SwarmPlane;
@@ -88,7 +90,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Result<Outpu
         "join" => {
             parse(&JOIN, rest)?;
             if plane_of(session)?.is_over() {
-                return Err(not_modelled("another swarm to join"));
+                return Err(not_modelled(catalogue::OTHER_SWARM.plain()));
             }
             Err(Output::error(1, IN_A_SWARM))
         }
@@ -117,9 +119,7 @@ fn change(session: &mut Session, change: Change) -> Result<(), Output> {
 fn init(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&INIT, words)?;
     if plane_of(session)?.is_over() {
-        return Err(not_modelled(
-            "a new swarm after the last manager has left the old one",
-        ));
+        return Err(not_modelled(catalogue::NEW_SWARM.plain()));
     }
     if !parsed.has("force-new-cluster") {
         return Err(Output::error(1, IN_A_SWARM));
@@ -222,10 +222,8 @@ fn update(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         if let Answer::Refused(message) =
             session.command(Orchestrator::Swarm, Command::Set(key.into(), value.into()))?
         {
-            return Err(Output::error(
-                125,
-                format!("invalid argument \"{value}\" for \"--{flag}\" flag: {message}"),
-            ));
+            let head = format!("invalid argument \"{value}\" for \"--{flag}\" flag: ");
+            return Err(Output::error(125, Passage::from(head).then(message)));
         }
     }
     let mut text = "Swarm updated.\n".to_owned();
@@ -291,9 +289,7 @@ fn authority(session: &mut Session, words: &[String]) -> Result<Output, Output> 
         let digest = manager(session)?.authority_digest(seed(session)?);
         return Err(Output::error(
             1,
-            format!(
-                "the text of the root certificate is not modelled, only its digest: sha256:{digest}"
-            ),
+            catalogue::CERTIFICATE.with(&[("digest", &digest)]),
         ));
     }
     manager(session)?;

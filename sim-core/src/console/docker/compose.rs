@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::flags::{Grammar, Parsed, parse};
 use crate::api::compose::project::Project;
 use crate::base::arrange::Arrange;
+use crate::base::sentence::passage::Passage;
 use crate::base::symbol::Symbols;
 use crate::compose::store::ContainerRow;
 use crate::console::open::PROJECT;
@@ -64,8 +65,9 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Result<Outpu
     let input = input.to_owned();
     let global = Global { parsed, input };
     let Some(verb) = words.first() else {
-        return Ok(Output::text(
-            "Usage:  docker compose [OPTIONS] COMMAND\n\nCommands that are modelled: attach, build, config, cp, create, down, events, exec, images, kill, logs, ls, port, ps, pull, restart, rm, run, scale, start, stop, top, up, version, volumes, wait\n",
+        return Ok(super::commands(
+            "docker compose",
+            "attach, build, config, cp, create, down, events, exec, images, kill, logs, ls, port, ps, pull, restart, rm, run, scale, start, stop, top, up, version, volumes, wait",
         ));
     };
     let rest = &words[1..];
@@ -84,7 +86,7 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Result<Outpu
         ))),
         "cp" | "attach" => files::run(session, &global, verb, rest),
         "push" | "pause" | "unpause" | "watch" | "stats" | "export" | "commit" | "publish"
-        | "bridge" => Err(super::not_modelled(&format!("docker compose {verb}"))),
+        | "bridge" => Err(super::not_modelled(format!("docker compose {verb}"))),
         word => Err(Output::error(
             1,
             format!("unknown docker command: \"compose {word}\""),
@@ -202,7 +204,7 @@ impl Global {
 
     /// Reads the project; the second part is what the client warns of. Services that `named` lists
     /// are enabled with their profiles.
-    fn project(&self, session: &Session, named: &[String]) -> Result<(Project, String), Output> {
+    fn project(&self, session: &Session, named: &[String]) -> Result<(Project, Passage), Output> {
         let files = self.files(session)?;
         let environment = environment(session);
         let env_files = self.env_files(session)?;
@@ -250,7 +252,9 @@ impl Global {
             .or_else(|| loaded.problems.iter().find(|problem| problem.is_error()));
         if let Some(problem) = refusal {
             return Err(Output {
-                stderr: format!("{warnings}{}\n", problem.message),
+                stderr: Passage::from(warnings)
+                    .then(problem.message.clone())
+                    .then("\n"),
                 code: 1,
                 ..Output::default()
             });
@@ -261,13 +265,13 @@ impl Global {
         for name in &named {
             if !project.services.contains_key(name) {
                 return Err(Output {
-                    stderr: format!("{warnings}no such service: {name}\n"),
+                    stderr: format!("{warnings}no such service: {name}\n").into(),
                     code: 1,
                     ..Output::default()
                 });
             }
         }
-        Ok((project, warnings))
+        Ok((project, warnings.into()))
     }
 
     /// The project's name: as given, or as its files say.

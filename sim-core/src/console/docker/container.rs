@@ -18,6 +18,7 @@ use super::words::{ellipsis, human, human_size, nanos_text, short};
 use super::{follow, not_modelled, service, unknown_command};
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::host::{self, shell::Outcome};
 use crate::console::{Output, Session};
@@ -98,7 +99,7 @@ pub fn grouped(
         ("system", "df" | "prune") => resource::system(session, verb, words),
         ("image", verb) => image::run(session, verb, words),
         ("container", "pause" | "unpause" | "export" | "commit") | ("system", "dial-stdio") => {
-            Err(not_modelled(&format!("docker {group} {verb}")))
+            Err(not_modelled(format!("docker {group} {verb}")))
         }
         _ => Err(unknown_command(&format!("docker {group}"), verb)),
     }
@@ -597,14 +598,7 @@ fn outcome(engine: &Engine<'_>, row: &Row, words: &[String]) -> Result<Outcome, 
                 words[0]
             ),
         )),
-        Some(code) => Ok(Output {
-            stdout: String::new(),
-            stderr:
-                "what a command prints inside a container is not modelled, only its exit code\n"
-                    .to_owned(),
-            code,
-        }
-        .into()),
+        Some(code) => Ok(Output::error(code, catalogue::PRINTS_UNKNOWN.plain()).into()),
     }
 }
 

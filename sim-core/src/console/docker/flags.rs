@@ -1,6 +1,8 @@
 //! Flags and arguments as the docker command line reads them, with its own error texts.
 //! Source: docker/cli `cli/required.go`, `cli/cobra.go` FlagErrorFunc; spf13/pflag `flag.go`.
 
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::console::Output;
 
 /// One command.
@@ -196,10 +198,10 @@ pub fn parse(grammar: &Grammar, words: &[String]) -> Result<Parsed, Output> {
 
 fn give(grammar: &Grammar, flag: Flag, value: String, parsed: &mut Parsed) -> Result<(), Output> {
     if !flag.modelled {
-        return Err(Output::error(
-            1,
-            format!("{} --{} is not modelled", grammar.path, flag.long),
-        ));
+        return Err(super::not_modelled(format!(
+            "{} --{}",
+            grammar.path, flag.long
+        )));
     }
     if flag.kind == Kind::Switch && !matches!(value.as_str(), "true" | "false" | "1" | "0") {
         let message = format!(
@@ -258,10 +260,12 @@ fn flag_error(grammar: &Grammar, message: &str) -> Output {
 }
 
 fn help(grammar: &Grammar, flags: &[Flag]) -> Output {
-    let mut text = format!("Usage:  {}\n", usage_line(grammar));
+    let mut text = Passage::from(format!("Usage:  {}\n", usage_line(grammar)));
     let modelled: Vec<&Flag> = flags.iter().filter(|flag| flag.modelled).collect();
     if !modelled.is_empty() {
-        text.push_str("\nOptions that are modelled:\n");
+        text.push("\n");
+        text.push(catalogue::OPTIONS_MODELLED.plain());
+        text.push("\n");
         for flag in modelled {
             let short = flag
                 .short
@@ -271,7 +275,7 @@ fn help(grammar: &Grammar, flags: &[Flag]) -> Output {
             } else {
                 ""
             };
-            text.push_str(&format!("  {short}--{}{value}\n", flag.long));
+            text.push(format!("  {short}--{}{value}\n", flag.long));
         }
     }
     Output::text(text)

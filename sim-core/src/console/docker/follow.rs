@@ -1,6 +1,7 @@
 //! Commands that print what comes until somebody interrupts them. Nobody does here: they are ended
 //! after some simulated time, and say so.
 
+use crate::base::sentence::catalogue;
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 
@@ -22,7 +23,8 @@ pub fn pass(session: &mut Session, over: impl Fn(&Session) -> bool) {
 
 /// Adds the sentence that says how long was followed.
 pub fn note(output: &mut Output) {
-    output.stderr.push_str(&format!(
-        "followed for {SPAN} of simulated time, as if interrupted then\n"
-    ));
+    output
+        .stderr
+        .push(catalogue::FOLLOWED.with(&[("long", &SPAN)]));
+    output.stderr.push("\n");
 }

@@ -251,12 +251,12 @@ pub fn inspected(objects: &[Value], missing: &[String], format: Option<&str>) ->
     let mut output = Output::default();
     let mut wrong: Vec<String> = missing.to_vec();
     match format {
-        None | Some("json" | "") if objects.is_empty() => output.stdout.push_str("[]\n"),
+        None | Some("json" | "") if objects.is_empty() => output.stdout.push("[]\n"),
         None | Some("") => {
             let list = Value::list(objects.to_vec());
-            output.stdout = json_indented(&list, KeyOrder::Stored, "    ") + "\n";
+            output.stdout = (json_indented(&list, KeyOrder::Stored, "    ") + "\n").into();
         }
-        Some("json") => output.stdout = json_plain(&Value::list(objects.to_vec())) + "\n",
+        Some("json") => output.stdout = (json_plain(&Value::list(objects.to_vec())) + "\n").into(),
         Some(format) => {
             let template = match template::of_objects(format) {
                 Ok(template) => template,
@@ -264,12 +264,12 @@ pub fn inspected(objects: &[Value], missing: &[String], format: Option<&str>) ->
             };
             for object in objects {
                 match template::print(&template, object) {
-                    Ok(text) => output.stdout.push_str(&format!("{text}\n")),
+                    Ok(text) => output.stdout.push(format!("{text}\n")),
                     Err(message) => wrong.push(format!("template parsing error: {message}")),
                 }
             }
             if output.stdout.is_empty() {
-                output.stdout.push('\n');
+                output.stdout.push("\n");
             }
         }
     }

@@ -8,6 +8,7 @@ use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{ago, short};
 use super::{ask, each, manager as swarm, unknown_command};
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::compose::resource::BUILT_IN;
 use crate::compose::view::network_id;
@@ -98,10 +99,10 @@ pub fn run(
             resource::prune_networks(session, rest)
         }
         (word, None) if resource::applies(session) => resource::volume(session, word, rest),
-        ("ls" | "list", None) => Err(Output::error(
-            1,
-            "docker volume ls is not modelled in a swarm",
-        )),
+        ("ls" | "list", None) => {
+            let said = catalogue::NOT_IN_SWARM.with(&[("what", &"docker volume ls")]);
+            Err(Output::error(1, said))
+        }
         ("create", Some(Kind::Network)) => {
             if resource::applies(session)
                 && let Some(output) = resource::create_network(session, rest)?
@@ -114,10 +115,7 @@ pub fn run(
                 rest,
             )?;
             if parsed.value("driver").unwrap_or("bridge") != "overlay" {
-                return Err(Output::error(
-                    1,
-                    "docker network create with a driver other than overlay is not modelled",
-                ));
+                return Err(super::not_modelled(catalogue::OTHER_DRIVER.plain()));
             }
             create(
                 session,
@@ -201,7 +199,7 @@ pub fn run(
             )?,
         ),
         ("create" | "rm" | "inspect" | "prune" | "connect" | "disconnect" | "update", _) => {
-            Err(super::not_modelled(&format!("{} {verb}", path[0])))
+            Err(super::not_modelled(format!("{} {verb}", path[0])))
         }
         (word, _) => Err(unknown_command(path[0], word)),
     }

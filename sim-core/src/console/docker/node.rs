@@ -216,7 +216,7 @@ fn inspect(session: &Session, words: &[String]) -> Result<Output, Output> {
     if parsed.has("pretty") {
         let text: String = objects.iter().map(pretty::node).collect();
         return Ok(Output {
-            stdout: text,
+            stdout: text.into(),
             stderr: missing.iter().map(|line| format!("{line}\n")).collect(),
             code: i32::from(!missing.is_empty()),
         });

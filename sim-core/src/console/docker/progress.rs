@@ -125,8 +125,8 @@ impl Watch {
 
     fn failure(&self, session: &Session, id: ServiceId, message: &str) -> Output {
         Output {
-            stdout: self.text(session, id, None),
-            stderr: format!("{message}\n"),
+            stdout: self.text(session, id, None).into(),
+            stderr: format!("{message}\n").into(),
             code: 1,
         }
     }

@@ -234,7 +234,7 @@ fn tasks(session: &Session, words: &[String]) -> Result<Output, Output> {
     }
     let mut output = task::print(session, views, &filters, &parsed)?;
     if !missing.is_empty() {
-        output.stderr.push_str(&(missing.join("\n") + "\n"));
+        output.stderr.push(&(missing.join("\n") + "\n"));
         output.code = 1;
     }
     Ok(output)
@@ -317,11 +317,12 @@ fn scale(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     for (name, count) in wanted {
         match scale_one(session, name, count) {
             Ok(()) => {
-                all.stdout.push_str(&format!("{name} scaled to {count}\n"));
+                all.stdout.push(format!("{name} scaled to {count}\n"));
                 scaled.push(name);
             }
             Err(output) => {
-                all.stderr.push_str(&format!("{name}: {}", output.stderr));
+                all.stderr.push(format!("{name}: "));
+                all.stderr.push(output.stderr);
                 all.code = 1;
             }
         }
@@ -392,8 +393,8 @@ pub fn rollback_named(session: &mut Session, name: &str, detach: bool) -> Result
 
 /// Adds one output to another.
 pub fn append(all: &mut Output, more: Output) {
-    all.stdout.push_str(&more.stdout);
-    all.stderr.push_str(&more.stderr);
+    all.stdout.push(&more.stdout);
+    all.stderr.push(&more.stderr);
     all.code = all.code.max(more.code);
 }
 

@@ -16,9 +16,10 @@ use crate::api::swarm::service::{
     TaskSpec, UpdateConfig, UpdateOrder,
 };
 use crate::base::arrange::Arrange;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
-use crate::console::{Output, Session};
+use crate::console::{Output, Session, not_modelled};
 use crate::substrate::image::tagged;
 use crate::swarm::control_api::{Kind, Request, Response};
 
@@ -171,7 +172,7 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
         return Ok(Output::default());
     };
     let mut output = Output::text(format!("{id}\n"));
-    output.stderr = warning;
+    output.stderr = warning.into();
     if !parsed.has("detach") {
         let shown = progress::wait(session, &id);
         append(&mut output, quiet(&parsed, shown));
@@ -293,7 +294,7 @@ pub fn job_has_no_update(parsed: &Parsed, spec: &ServiceSpec) -> Result<(), Outp
 /// Drops the progress if it is not wanted.
 pub fn quiet(parsed: &Parsed, mut shown: Output) -> Output {
     if parsed.has("quiet") {
-        shown.stdout.clear();
+        shown.stdout = Passage::default();
     }
     shown
 }
@@ -703,11 +704,9 @@ pub fn ports(text: &str) -> Result<Vec<PublishedPort>, Output> {
 /// # Errors
 /// The command line's text.
 pub fn mount(text: &str) -> Result<Mount, Output> {
-    let fault = |message: String| {
-        Output::error(
-            125,
-            format!("invalid argument {text:?} for \"--mount\" flag: {message}"),
-        )
+    let fault = |message: Passage| {
+        let head = format!("invalid argument {text:?} for \"--mount\" flag: ");
+        Output::error(125, Passage::from(head).then(message))
     };
     let mut mount = Mount {
         kind: MountKind::Volume,
@@ -723,7 +722,9 @@ pub fn mount(text: &str) -> Result<Mount, Output> {
                     "bind" => MountKind::Bind,
                     "volume" => MountKind::Volume,
                     "tmpfs" => MountKind::Tmpfs,
-                    other => return Err(fault(format!("mount type {other:?} is not modelled"))),
+                    other => {
+                        return Err(fault(not_modelled(format!("mount type {other:?}")).into()));
+                    }
                 }
             }
             "source" | "src" => mount.source = value.into(),
@@ -731,13 +732,13 @@ pub fn mount(text: &str) -> Result<Mount, Output> {
             "readonly" | "ro" => mount.read_only = value == "true" || value == "1",
             "volume-driver" | "volume-nocopy" | "bind-propagation" | "volume-opt"
             | "volume-label" | "tmpfs-size" | "tmpfs-mode" | "consistency" => {
-                return Err(fault(format!("\"{key}\" is not modelled")));
+                return Err(fault(not_modelled(format!("\"{key}\"")).into()));
             }
-            _ => return Err(fault(format!("unexpected key '{key}' in '{field}'"))),
+            _ => return Err(fault(format!("unexpected key '{key}' in '{field}'").into())),
         }
     }
     if mount.target.is_empty() {
-        return Err(fault("target is required".to_owned()));
+        return Err(fault("target is required".into()));
     }
     Ok(mount)
 }

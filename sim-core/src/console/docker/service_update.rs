@@ -80,7 +80,7 @@ pub fn update(session: &mut Session, words: &[String]) -> Result<Output, Output>
         },
     )?;
     let mut output = Output::text(format!("{name}\n"));
-    output.stderr = warning;
+    output.stderr = warning.into();
     if !parsed.has("detach") {
         let shown = progress::wait(session, name);
         append(&mut output, quiet(&parsed, shown));

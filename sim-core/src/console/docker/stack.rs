@@ -6,6 +6,8 @@ use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, passes};
 use super::{ask, manager as swarm, service, stack_config, task, unknown_command};
 use crate::base::arrange::Arrange;
+use crate::base::sentence::Sentence;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
 use crate::console::{Output, Session};
 use crate::manifest::compose::loaded::Variables;
@@ -99,7 +101,7 @@ fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output
     if let Some(message) = refusal(&loaded.problems) {
         return Err(Output::error(1, message));
     }
-    all.stderr.push_str(&warnings(&loaded.problems));
+    all.stderr.push(warnings(&loaded.problems));
     let Some(mut stack) = loaded.model else {
         return Err(Output::error(1, "empty compose file"));
     };
@@ -107,7 +109,7 @@ fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output
         service.task.container.options.registry_auth = parsed.has("with-registry-auth");
         if parsed.value("resolve-image") != Some("never") {
             all.stderr
-                .push_str(&super::distribution::resolve(session, service));
+                .push(super::distribution::resolve(session, service));
         }
     }
     let services: Vec<Arc<str>> = stack
@@ -116,7 +118,7 @@ fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output
         .map(|service| service.name.clone())
         .collect();
     if parsed.value("detach").is_none() {
-        all.stderr.push_str("Since --detach=false was not specified, tasks will be created in the background.\nIn a future release, --detach=false will become the default.\n");
+        all.stderr.push("Since --detach=false was not specified, tasks will be created in the background.\nIn a future release, --detach=false will become the default.\n");
     }
     let request = Request::DeployStack {
         stack: Arc::new(stack),
@@ -128,8 +130,8 @@ fn deploy(session: &mut Session, words: &[String], input: &str) -> Result<Output
         if !failed && parsed.value("detach") == Some("false") {
             for service in services {
                 let waited = super::progress::wait(session, &service);
-                all.stdout.push_str(&waited.stdout);
-                all.stderr.push_str(&waited.stderr);
+                all.stdout.push(&waited.stdout);
+                all.stderr.push(&waited.stderr);
                 all.code = all.code.max(waited.code);
             }
         }
@@ -199,7 +201,7 @@ const SCHEMA: [Code; 4] = [
 
 /// The error that the command ends with: the first one, but all refused options at once.
 /// Source: docker/cli `cli/command/stack/loader.go` (propertyWarnings).
-fn refusal(problems: &[Diagnostic]) -> Option<String> {
+fn refusal(problems: &[Diagnostic]) -> Option<Sentence> {
     const FORBIDDEN: &str = "compose file contains unsupported options: ";
     let mut errors = problems
         .iter()
@@ -224,20 +226,17 @@ fn refusal(problems: &[Diagnostic]) -> Option<String> {
             .cloned()
             .collect();
         let first = first_refusal(&schema).unwrap_or(first);
-        return Some(first.message.to_string());
+        return Some(first.message.clone());
     }
     options.arrange();
     options.dedup();
-    Some(format!(
-        "{}\n\n{}\n",
-        FORBIDDEN.trim_end(),
-        options.join("\n\n")
-    ))
+    let options = options.join("\n\n");
+    Some(format!("{}\n\n{options}\n", FORBIDDEN.trim_end()).into())
 }
 
 /// Options that are ignored, named once each. Source: `cli/command/stack/loader.go`.
-fn warnings(problems: &[Diagnostic]) -> String {
-    let mut text = String::new();
+fn warnings(problems: &[Diagnostic]) -> Passage {
+    let mut text = Passage::default();
     for (title, by, end) in [
         ("Ignoring unsupported options: ", ", ", "\n\n"),
         ("Ignoring deprecated options: ", "\n\n", "\n\n"),
@@ -251,7 +250,7 @@ fn warnings(problems: &[Diagnostic]) -> String {
         options.dedup();
         if !options.is_empty() {
             let gap = if by == ", " { " " } else { "\n\n" };
-            text.push_str(&format!(
+            text.push(format!(
                 "{}{gap}{}{end}",
                 title.trim_end(),
                 options.join(by)
@@ -262,7 +261,8 @@ fn warnings(problems: &[Diagnostic]) -> String {
         if problem.severity == Severity::Warning
             && !problem.message.words().starts_with("Ignoring ")
         {
-            text.push_str(&format!("{}\n", problem.message));
+            text.push(problem.message.clone());
+            text.push("\n");
         }
     }
     text
@@ -270,12 +270,12 @@ fn warnings(problems: &[Diagnostic]) -> String {
 
 fn told(outcome: StackOutcome, code: i32, all: &mut Output) {
     for line in outcome.lines {
-        all.stdout.push_str(&line);
-        all.stdout.push('\n');
+        all.stdout.push(&line);
+        all.stdout.push("\n");
     }
     if let Some(error) = outcome.error {
-        all.stderr.push_str(&error);
-        all.stderr.push('\n');
+        all.stderr.push(&error);
+        all.stderr.push("\n");
         // An empty stack is told, but is no failure.
         if !error.starts_with("Nothing found in stack") {
             all.code = code;
@@ -337,7 +337,7 @@ fn services(session: &Session, words: &[String]) -> Result<Output, Output> {
     let members = plane.services_of(stack);
     if members.is_empty() {
         return Ok(Output {
-            stderr: format!("Nothing found in stack: {stack}\n"),
+            stderr: format!("Nothing found in stack: {stack}\n").into(),
             ..Output::default()
         });
     }

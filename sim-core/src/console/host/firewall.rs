@@ -4,6 +4,7 @@
 
 use std::net::Ipv4Addr;
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
@@ -68,7 +69,8 @@ pub fn save(place: &Place<'_>, words: &[&str]) -> Output {
         .machine(place.machine)
         .is_some_and(|row| row.connected);
     if !linked && place.world.orchestrator == Orchestrator::Kubernetes {
-        output.stderr = "this machine is cut off from the control plane; rules are shown as its proxy would write them from the objects of now\n".to_owned();
+        output.stderr.push(catalogue::CUT_OFF.plain());
+        output.stderr.push("\n");
     }
     output
 }
@@ -187,10 +189,9 @@ fn named(
 /// containers, services, machines or addresses; `outside` is a user.
 pub fn packet(world: &World, now: crate::base::time::SimTime, words: &[&str]) -> Output {
     let usage = || {
-        Output::error(
-            2,
-            "usage: sim packet from A to B:PORT [tcp|udp|sctp] [on NODE] [cluster-cidr RANGE]; A and B are pods, containers, services, machines or addresses",
-        )
+        let usage = "sim packet from A to B:PORT [tcp|udp|sctp] [on NODE] [cluster-cidr RANGE]";
+        let usage = catalogue::USAGE.with(&[("usage", &usage)]);
+        Output::error(2, usage.advise(catalogue::PACKET_ENDS.plain()))
     };
     let ["from", from, "to", to, rest @ ..] = words else {
         return usage();
@@ -221,7 +222,7 @@ pub fn packet(world: &World, now: crate::base::time::SimTime, words: &[&str]) ->
         None => None,
         Some(name) => match world.machine(name) {
             Some(machine) => Some(machine),
-            None => return Output::error(2, format!("there is no machine \"{name}\"")),
+            None => return Output::error(2, catalogue::NO_MACHINE.with(&[("word", &name)])),
         },
     };
     let origin = match origin(world, now, from, entry) {
@@ -241,7 +242,7 @@ fn origin(
     now: crate::base::time::SimTime,
     from: &str,
     entry: Option<MachineId>,
-) -> Result<Origin, String> {
+) -> Result<Origin, Sentence> {
     let first = || {
         let worker = world
             .substrate
@@ -250,7 +251,7 @@ fn origin(
         worker
             .or_else(|| world.substrate.machines().find(|(_, row)| row.is_on()))
             .map(|(id, _)| id)
-            .ok_or_else(|| "no machine runs".to_owned())
+            .ok_or_else(|| catalogue::NO_MACHINE_RUNS.plain())
     };
     if matches!(from, "outside" | "users" | "internet") {
         return Ok(Origin {
@@ -301,9 +302,8 @@ fn origin(
             },
         });
     }
-    let (machine, sandbox) = named(world, from, now).ok_or_else(|| {
-        format!("\"{from}\" is neither a pod, a container, a machine nor an address")
-    })?;
+    let (machine, sandbox) =
+        named(world, from, now).ok_or_else(|| catalogue::NO_ORIGIN.with(&[("word", &from)]))?;
     let on_host = world
         .substrate
         .sandbox(sandbox)
@@ -325,14 +325,15 @@ fn destination(
     place: &Place<'_>,
     target: &str,
     now: crate::base::time::SimTime,
-) -> Result<u32, String> {
+) -> Result<u32, Sentence> {
     if let Ok(address) = target.parse::<Ipv4Addr>() {
         return Ok(u32::from(address));
     }
     let world = place.world;
     if let Some(machine) = world.machine(target) {
         let other = Place::new(world, machine, now);
-        return machine_address(&other).ok_or_else(|| format!("{target} has no address"));
+        return machine_address(&other)
+            .ok_or_else(|| catalogue::NO_ADDRESS.with(&[("word", &target)]));
     }
     if world.orchestrator == Orchestrator::Kubernetes {
         let (name, namespace) = match target.split_once('/') {
@@ -356,9 +357,9 @@ fn destination(
     }
     let found = named(world, target, now)
         .and_then(|(_, sandbox)| Some(world.substrate.sandbox(sandbox)?.address));
-    found.filter(|address| *address != 0).ok_or_else(|| {
-        format!("\"{target}\" is neither a service, a pod, a container, a machine nor an address")
-    })
+    found
+        .filter(|address| *address != 0)
+        .ok_or_else(|| catalogue::NO_DESTINATION.with(&[("word", &target)]))
 }
 
 /// Follows a packet from its first machine to where it ends.
@@ -481,7 +482,7 @@ fn follow(
         text.push_str(&format!("=> {chance}{line}\n"));
     }
     Output {
-        stdout: text,
+        stdout: text.into(),
         code,
         ..Output::default()
     }

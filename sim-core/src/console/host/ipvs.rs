@@ -6,7 +6,8 @@
 
 use std::net::Ipv4Addr;
 
-use crate::console::Output;
+use crate::base::sentence::catalogue;
+use crate::console::{Output, after};
 
 use super::networks::{NETNS, balancer_namespace, on_machine, virtuals};
 use super::place::Place;
@@ -19,7 +20,13 @@ pub fn run(place: &Place<'_>, namespace: Option<&str>, words: &[&str]) -> Output
         .iter()
         .any(|word| word.contains('L') || word.contains('l') || *word == "--list");
     if !lists {
-        return Output::error(2, "ipvsadm: only -L [-n] is modelled");
+        return Output::error(
+            2,
+            after(
+                "ipvsadm: ",
+                catalogue::ONLY_MODELLED.with(&[("what", &"-L [-n]")]),
+            ),
+        );
     }
     let mut text = HEADER.to_owned();
     let Some(namespace) = namespace else {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
 use crate::base::time::SimDuration;
 use crate::console::Output;
 use crate::engine::command::ProcessAct;
@@ -121,7 +122,7 @@ pub fn leave(sight: &Sight<'_>, line: &str) -> Result<Wish, Outcome> {
         Output::error(2, format!("sh: can't fork: {}", error.text())).into()
     };
     let Some(container) = sight.inside else {
-        return Err(Output::error(1, "background jobs of a machine are not modelled").into());
+        return Err(Output::error(1, catalogue::JOBS_OF_MACHINE.plain()).into());
     };
     let machines = &sight.place.world.substrate;
     let most = machines.pids_max(container).unwrap_or(u64::MAX);
@@ -198,7 +199,7 @@ pub fn kill(sight: &Sight<'_>, words: &[&str]) -> Option<Outcome> {
                 act: ProcessAct::Signal { inner, signal },
             }),
             None => {
-                outcome.output.stderr.push_str(&format!(
+                outcome.output.stderr.push(format!(
                     "sh: can't kill pid {word}: {}\n",
                     Errno::NoProcess.text()
                 ));

@@ -126,7 +126,7 @@ pub fn inside(
         arrived
     };
     Some(Output {
-        stdout: text,
+        stdout: text.into(),
         code: i32::from(!arrived),
         ..Output::default()
     })

@@ -4,7 +4,8 @@
 use std::net::Ipv4Addr;
 
 use crate::base::arrange::Arrange;
-use crate::console::Output;
+use crate::base::sentence::catalogue;
+use crate::console::{Output, after};
 use crate::engine::command::Orchestrator;
 use crate::kube::kinds;
 use crate::kube::kubelet::resources::{CLUSTER_DNS, CLUSTER_DOMAIN};
@@ -372,7 +373,10 @@ pub fn run(sight: &Sight<'_>, tool: &str, words: &[&str]) -> Option<Output> {
     if answer == Answer::Outside {
         return Some(Output::error(
             1,
-            format!("{tool}: {name}: names outside the cluster are not modelled"),
+            after(
+                format!("{tool}: {name}: "),
+                catalogue::NAMES_OUTSIDE.plain(),
+            ),
         ));
     }
     Some(match tool {
@@ -438,7 +442,7 @@ fn nslookup(tool: &str, name: &str, answer: &Answer, server: &str) -> Output {
         text.push('\n');
     }
     Output {
-        stdout: text,
+        stdout: text.into(),
         code,
         ..Output::default()
     }

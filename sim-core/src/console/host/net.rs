@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use crate::base::arrange::Arrange;
 use crate::base::rng::stable_key_with;
-use crate::console::Output;
+use crate::base::sentence::catalogue;
+use crate::console::{Output, after, not_modelled};
 use crate::engine::command::Orchestrator;
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::machine::MACHINE_NETWORK;
@@ -366,7 +367,10 @@ pub fn ip(sight: &Sight<'_>, words: &[&str]) -> Output {
     let Some((object, rest)) = plain.split_first() else {
         return Output::error(
             255,
-            "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }; addr, link and route are modelled",
+            after(
+                "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }; ",
+                catalogue::IP_MODELLED.plain(),
+            ),
         );
     };
     let wanted = rest
@@ -398,7 +402,7 @@ pub fn ip(sight: &Sight<'_>, words: &[&str]) -> Output {
             )
         }
         "route" | "r" => Output::text(routes(sight)),
-        other => Output::error(1, format!("ip {other} is not modelled")),
+        other => Output::error(1, not_modelled(format!("ip {other}"))),
     }
 }
 

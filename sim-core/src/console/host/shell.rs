@@ -1,10 +1,11 @@
 //! Commands that read files and processes, the same on a machine and inside a container.
 
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
-use crate::console::Output;
 use crate::console::script::{self, Join, Simple};
-use crate::console::text_tools;
+use crate::console::{Output, after, text_tools};
 use crate::engine::command::ProcessAct;
 use crate::substrate::errno::Errno;
 use crate::substrate::order::ContainerId;
@@ -132,7 +133,13 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
                 return None;
             };
             if depth >= DEPTH_MAX {
-                return Some(Output::error(2, format!("{name}: too many shells in shells")).into());
+                return Some(
+                    Output::error(
+                        2,
+                        after(format!("{name}: "), catalogue::SHELLS_MANY.plain()),
+                    )
+                    .into(),
+                );
             }
             script_lines(sight, script, input, depth)
         }
@@ -240,8 +247,8 @@ fn script_lines(sight: &Sight<'_>, text: &str, input: &str, depth: usize) -> Opt
                 script_lines(sight, &part, input, depth)?
             };
             all.wishes.extend(outcome.wishes);
-            all.output.stdout.push_str(&outcome.output.stdout);
-            all.output.stderr.push_str(&outcome.output.stderr);
+            all.output.stdout.push(&outcome.output.stdout);
+            all.output.stderr.push(&outcome.output.stderr);
             all.output.code = outcome.output.code;
             // A shell that cannot fork gives up.
             if behind {
@@ -252,7 +259,7 @@ fn script_lines(sight: &Sight<'_>, text: &str, input: &str, depth: usize) -> Opt
     }
     let lines = match script::parse(&text) {
         Ok(lines) => lines,
-        Err(error) => return Some(Output::error(2, format!("sh: {error}")).into()),
+        Err(error) => return Some(Output::error(2, Passage::from("sh: ").then(error)).into()),
     };
     let mut all = Outcome::default();
     for pipeline in lines.iter().flat_map(|line| &line.pipelines) {
@@ -271,10 +278,10 @@ fn script_lines(sight: &Sight<'_>, text: &str, input: &str, depth: usize) -> Opt
             last = outcome.output;
             all.wishes.extend(outcome.wishes);
             all.takes += outcome.takes;
-            all.output.stderr.push_str(&last.stderr);
-            piped.clone_from(&last.stdout);
+            all.output.stderr.push(&last.stderr);
+            piped = last.stdout.to_string();
         }
-        all.output.stdout.push_str(&last.stdout);
+        all.output.stdout.push(&last.stdout);
         all.output.code = last.code;
         let ends = |simple: &Simple| simple.words.first().is_some_and(|word| word == "exit");
         if pipeline.commands.len() == 1 && pipeline.commands.iter().any(ends) {
@@ -296,7 +303,7 @@ fn one(sight: &Sight<'_>, simple: &Simple, piped: &str, depth: usize) -> Option<
     };
     if simple.merge_errors {
         let errors = std::mem::take(&mut outcome.output.stderr);
-        outcome.output.stdout.push_str(&errors);
+        outcome.output.stdout.push(&errors);
     }
     if let Some((path, append)) = &simple.output {
         let text = std::mem::take(&mut outcome.output.stdout);
@@ -310,7 +317,7 @@ fn one(sight: &Sight<'_>, simple: &Simple, piped: &str, depth: usize) -> Option<
                 outcome
                     .output
                     .stderr
-                    .push_str(&format!("sh: 1: cannot create {path}: {}\n", error.text()));
+                    .push(format!("sh: 1: cannot create {path}: {}\n", error.text()));
             }
             Err((false, error)) => {
                 // The file was opened: it is there and empty.
@@ -321,7 +328,7 @@ fn one(sight: &Sight<'_>, simple: &Simple, piped: &str, depth: usize) -> Option<
                 outcome
                     .output
                     .stderr
-                    .push_str(&format!("sh: write error: {}\n", error.text()));
+                    .push(format!("sh: write error: {}\n", error.text()));
             }
         }
     }
@@ -407,8 +414,18 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// A tool's complaint about a file.
-fn complaint(tool: &str, path: &str, error: Errno) -> String {
-    format!("{tool}: {path}: {}\n", error.text())
+fn complaint(tool: &str, path: &str, error: Errno) -> Passage {
+    Passage::from(format!("{tool}: {path}: "))
+        .then(said(error))
+        .then("\n")
+}
+
+/// What the kernel says; what only this one does not know is no word of its.
+pub fn said(error: Errno) -> Passage {
+    match error {
+        Errno::NotModelled => catalogue::FILE_UNKNOWN.plain().into(),
+        known => known.text().into(),
+    }
 }
 
 fn cat(sight: &Sight<'_>, paths: &[&str], input: &str) -> Output {
@@ -422,13 +439,13 @@ fn cat(sight: &Sight<'_>, paths: &[&str], input: &str) -> Output {
     }
     for path in files {
         if *path == "-" {
-            output.stdout.push_str(input);
+            output.stdout.push(input);
             continue;
         }
         match sight.read(path) {
-            Ok(text) => output.stdout.push_str(&text),
+            Ok(text) => output.stdout.push(&text),
             Err(error) => {
-                output.stderr.push_str(&complaint("cat", path, error));
+                output.stderr.push(complaint("cat", path, error));
                 output.code = 1;
             }
         }
@@ -496,13 +513,13 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
             Ok(Node::Directory(names)) if !itself => {
                 if several {
                     if index > 0 {
-                        output.stdout.push('\n');
+                        output.stdout.push("\n");
                     }
-                    output.stdout.push_str(&format!("{path}:\n"));
+                    output.stdout.push(format!("{path}:\n"));
                 }
                 if long && !super::sight::is_virtual(path) {
                     let blocks = blocks(sight, path, &names);
-                    output.stdout.push_str(&format!("total {blocks}\n"));
+                    output.stdout.push(format!("total {blocks}\n"));
                 }
                 let hides = !flags.contains(['a', 'A']);
                 for name in names {
@@ -510,14 +527,14 @@ fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
                         continue;
                     }
                     let whole = format!("{}/{name}", path.trim_end_matches('/'));
-                    output.stdout.push_str(&line(&whole, &name));
+                    output.stdout.push(line(&whole, &name));
                 }
             }
-            Ok(_) => output.stdout.push_str(&line(path, path)),
+            Ok(_) => output.stdout.push(line(path, path)),
             Err(error) => {
                 output
                     .stderr
-                    .push_str(&format!("ls: cannot access '{path}': {}\n", error.text()));
+                    .push(format!("ls: cannot access '{path}': {}\n", error.text()));
                 output.code = 2;
             }
         }
@@ -542,7 +559,7 @@ fn readlink(sight: &Sight<'_>, words: &[&str]) -> Output {
     let mut output = Output::default();
     for path in words.iter().filter(|word| !word.starts_with('-')) {
         match sight.look(path) {
-            Ok(Node::Link(target)) => output.stdout.push_str(&format!("{target}\n")),
+            Ok(Node::Link(target)) => output.stdout.push(format!("{target}\n")),
             Ok(_) | Err(_) => output.code = 1,
         }
     }
@@ -610,10 +627,7 @@ fn tee(sight: &Sight<'_>, words: &[&str], input: &str) -> Outcome {
         match put(sight, path, input, words.contains(&"-a")) {
             Ok(wish) => outcome.wishes.push(wish),
             Err((_, error)) => {
-                outcome
-                    .output
-                    .stderr
-                    .push_str(&complaint("tee", path, error));
+                outcome.output.stderr.push(complaint("tee", path, error));
                 outcome.output.code = 1;
             }
         }
@@ -772,7 +786,7 @@ fn filter(sight: &Sight<'_>, name: &str, arguments: &[String], input: &str) -> O
         match sight.read(argument) {
             Ok(read) => files.push((argument.clone(), read)),
             Err(error) => {
-                output.stderr.push_str(&complaint(name, argument, error));
+                output.stderr.push(complaint(name, argument, error));
                 output.code = 2;
             }
         }
@@ -788,14 +802,14 @@ fn filter(sight: &Sight<'_>, name: &str, arguments: &[String], input: &str) -> O
                 text.push_str(&format!("{path}:{line}\n"));
             }
         }
-        output.stdout = text;
+        output.stdout = text.into();
         output.code = output.code.max(i32::from(output.stdout.is_empty()));
         return output;
     }
     text.extend(files.iter().map(|(_, read)| read.as_str()));
     let found = text_tools::run(&words, &text);
     output.stdout = found.stdout;
-    output.stderr.push_str(&found.stderr);
+    output.stderr.push(&found.stderr);
     output.code = output.code.max(found.code);
     output
 }

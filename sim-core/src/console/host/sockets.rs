@@ -3,8 +3,9 @@
 //! Only listening sockets are modelled: requests are a flow without connections of their own.
 
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedSet;
-use crate::console::Output;
+use crate::console::{Output, after};
 use crate::engine::command::Orchestrator;
 use crate::substrate::cgroup::settings::Sharing;
 use crate::substrate::order::{ContainerId, Entry, SandboxId};
@@ -58,10 +59,7 @@ pub fn run(sight: &Sight<'_>, words: &[&str]) -> Output {
         .collect();
     let has = |flag: char, long: &str| flags.contains(flag) || words.contains(&long);
     if !has('l', "--listening") && !has('a', "--all") {
-        return Output::error(
-            1,
-            "ss: connections are not modelled, requests are a flow; ss -tln lists who listens",
-        );
+        return Output::error(1, after("ss: ", catalogue::CONNECTIONS.plain()));
     }
     let shows_udp_only = has('u', "--udp") && !has('t', "--tcp");
     let with_process = has('p', "--processes");

@@ -1,8 +1,9 @@
 //! Namespaces on the command line: `lsns` and `nsenter`.
 
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
-use crate::console::Output;
 use crate::console::table::Table;
+use crate::console::{Output, after};
 use crate::substrate::namespace::Kind;
 use crate::substrate::process::Process;
 
@@ -151,13 +152,7 @@ pub fn nsenter(place: &Place<'_>, words: &[String], input: &str) -> Option<Outco
     };
     let command = &words[index.min(words.len())..];
     if command.is_empty() {
-        return Some(
-            Output::error(
-                1,
-                "nsenter: name a command; a shell needs a terminal, which is not modelled",
-            )
-            .into(),
-        );
+        return Some(Output::error(1, after("nsenter: ", catalogue::NAME_COMMAND.plain())).into());
     }
     let container = process.container.or_else(|| {
         // What holds a sandbox's namespaces has none of its own; its containers share its network.
@@ -216,10 +211,7 @@ fn in_namespace(place: &Place<'_>, path: &str, command: &[String], input: &str) 
         None => {
             return Output::error(
                 1,
-                format!(
-                    "{} in the namespace {name} is not modelled; ipvsadm is",
-                    words.join(" ")
-                ),
+                catalogue::IN_NAMESPACE.with(&[("command", &words.join(" ")), ("name", &name)]),
             )
             .into();
         }

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
-use crate::console::Output;
+use crate::console::{Output, after, not_modelled};
 use crate::substrate::errno::Errno;
 use crate::substrate::root_fs::Change;
 
@@ -38,9 +40,9 @@ pub fn run(sight: &Sight<'_>, name: &str, words: &[&str]) -> Option<Outcome> {
     })
 }
 
-fn fail(outcome: &mut Outcome, text: &str) {
-    outcome.output.stderr.push_str(text);
-    outcome.output.stderr.push('\n');
+fn fail(outcome: &mut Outcome, text: impl Into<Passage>) {
+    outcome.output.stderr.push(text);
+    outcome.output.stderr.push("\n");
     outcome.output.code = 1;
 }
 
@@ -58,7 +60,7 @@ fn change(
             true
         }
         Err(error) => {
-            fail(outcome, &format!("{complaint}: {}", error.text()));
+            fail(outcome, format!("{complaint}: {}", error.text()));
             false
         }
     }
@@ -112,10 +114,10 @@ fn rmdir(sight: &Sight<'_>, paths: &[&str]) -> Outcome {
                 change(sight, &mut outcome, path, Change::RemoveTree, &complaint);
             }
             Ok(Node::Directory(_)) => {
-                fail(&mut outcome, &format!("{complaint}: Directory not empty"))
+                fail(&mut outcome, format!("{complaint}: Directory not empty"))
             }
-            Ok(_) => fail(&mut outcome, &format!("{complaint}: Not a directory")),
-            Err(error) => fail(&mut outcome, &format!("{complaint}: {}", error.text())),
+            Ok(_) => fail(&mut outcome, format!("{complaint}: Not a directory")),
+            Err(error) => fail(&mut outcome, format!("{complaint}: {}", error.text())),
         }
     }
     outcome
@@ -192,21 +194,24 @@ fn copy(sight: &Sight<'_>, name: &str, paths: &[&str], flags: &str) -> Outcome {
             Ok(Node::Directory(_)) if name == "cp" && !flags.contains(['r', 'R', 'a']) => {
                 fail(
                     &mut outcome,
-                    &format!("cp: -r not specified; omitting directory '{from}'"),
+                    format!("cp: -r not specified; omitting directory '{from}'"),
                 );
                 continue;
             }
             Ok(Node::Directory(_) | Node::Link(_) | Node::Device) => {
                 fail(
                     &mut outcome,
-                    &format!("{name}: '{from}': copying whole directories is not modelled"),
+                    after(
+                        format!("{name}: '{from}': "),
+                        not_modelled(catalogue::COPYING_DIRECTORIES.plain()),
+                    ),
                 );
                 continue;
             }
             Err(error) => {
                 fail(
                     &mut outcome,
-                    &format!("{name}: cannot stat '{from}': {}", error.text()),
+                    format!("{name}: cannot stat '{from}': {}", error.text()),
                 );
                 continue;
             }
@@ -308,13 +313,17 @@ fn dd(sight: &Sight<'_>, words: &[&str]) -> Outcome {
         size.min(block.saturating_mul(count))
     };
     let Some(to) = option("of") else {
-        return Output::error(1, "dd: writing to standard output is not modelled").into();
+        return Output::error(
+            1,
+            after("dd: ", not_modelled(catalogue::WRITING_OUTPUT.plain())),
+        )
+        .into();
     };
     if to == "/dev/null" {
         let blocks = wanted / block.max(1);
         let rate = sight.disk_rate();
         let span = SimDuration::from_secs(1).scaled(wanted, rate);
-        outcome.output.stderr = records(blocks, blocks, wanted, span);
+        outcome.output.stderr = records(blocks, blocks, wanted, span).into();
         return outcome;
     }
     let before = match sight.look(to) {
@@ -333,7 +342,7 @@ fn dd(sight: &Sight<'_>, words: &[&str]) -> Outcome {
     if full {
         fail(
             &mut outcome,
-            &format!("dd: error writing '{to}': {}", Errno::NoSpace.text()),
+            format!("dd: error writing '{to}': {}", Errno::NoSpace.text()),
         );
     }
     // Limits on the disk hold where a container has them.
@@ -350,7 +359,7 @@ fn dd(sight: &Sight<'_>, words: &[&str]) -> Outcome {
         .clamp(1, disk.max(1));
     outcome.takes = SimDuration::from_secs(1).scaled(written, rate);
     let text = records(blocks, blocks + u64::from(full), written, outcome.takes);
-    outcome.output.stderr.push_str(&text);
+    outcome.output.stderr.push(&text);
     outcome
 }
 
@@ -417,7 +426,7 @@ fn attributes(sight: &Sight<'_>, name: &str, paths: &[&str]) -> Outcome {
         match sight.look(path) {
             Err(error) => fail(
                 &mut outcome,
-                &format!("{name}: cannot access '{path}': {}", error.text()),
+                format!("{name}: cannot access '{path}': {}", error.text()),
             ),
             Ok(_) => {
                 let complaint = format!("{name}: changing '{path}'");
@@ -434,7 +443,7 @@ fn du(sight: &Sight<'_>, paths: &[&str], flags: &str) -> Outcome {
         if let Err(error) = sight.look(path) {
             fail(
                 &mut outcome,
-                &format!("du: cannot access '{path}': {}", error.text()),
+                format!("du: cannot access '{path}': {}", error.text()),
             );
             continue;
         }
@@ -459,10 +468,7 @@ fn du(sight: &Sight<'_>, paths: &[&str], flags: &str) -> Outcome {
         } else {
             blocks.to_string()
         };
-        outcome
-            .output
-            .stdout
-            .push_str(&format!("{amount}\t{path}\n"));
+        outcome.output.stdout.push(format!("{amount}\t{path}\n"));
     }
     outcome
 }

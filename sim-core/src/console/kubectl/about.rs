@@ -1,8 +1,9 @@
 //! Verbs about the tool and the cluster: version, api-resources, cluster-info, explain.
 
 use crate::base::arrange::Arrange;
-use crate::console::Output;
+use crate::base::sentence::catalogue;
 use crate::console::table::Table;
+use crate::console::{Output, after};
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::render::node::VERSION;
 use crate::manifest::schema::table::{Field, Shape, TypeId, kubernetes};
@@ -24,8 +25,7 @@ pub fn usage() -> Output {
 
 /// `VERB --help`: the flags that are read.
 pub fn help(verb: &str, flags: &[&str]) -> Output {
-    let mut text =
-        format!("Usage:\n  kubectl {verb} [flags] [options]\n\nOptions that are modelled:\n");
+    let mut text = String::new();
     let mut flags: Vec<&str> = flags.to_vec();
     flags.arrange_by_key(|flag| flag.trim_start_matches(['!', '?']));
     for flag in flags {
@@ -37,7 +37,9 @@ pub fn help(verb: &str, flags: &[&str]) -> Output {
             short => format!("  -{short}, --{name}{value}\n"),
         });
     }
-    Output::text(text)
+    let usage = format!("Usage:\n  kubectl {verb} [flags] [options]\n\n");
+    let usage = after(usage, catalogue::OPTIONS_MODELLED.plain());
+    Output::text(usage.then("\n").then(text))
 }
 
 /// `version`.
@@ -131,7 +133,7 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
         None | Some("") => false,
         Some("wide") => true,
         Some(other) => {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "--output {other} is not available in kubectl api-resources"
             )));
         }
@@ -207,15 +209,11 @@ pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
     let root = table
         .kind(kind.api_version, kind.kind)
         .and_then(|found| found.root);
-    let mut id = root.ok_or_else(|| {
-        Problem::error(&format!(
-            "the fields of {} are not in the schema tables",
-            kind.kind
-        ))
-    })?;
+    let mut id =
+        root.ok_or_else(|| Problem::error(catalogue::NO_FIELDS.with(&[("kind", &kind.kind)])))?;
     let mut last: Option<&Field> = None;
     for segment in path {
-        let missing = || Problem::error(&format!("field \"{segment}\" does not exist"));
+        let missing = || Problem::error(format!("field \"{segment}\" does not exist"));
         if last.is_some_and(|field| structure(&field.shape).is_none()) {
             return Err(missing());
         }
@@ -299,7 +297,7 @@ fn custom(
             .path(&["properties", segment])
             .or_else(|| schema.path(&["items", "properties", segment]));
         let Some(found) = found.cloned() else {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "field \"{segment}\" does not exist"
             )));
         };

@@ -25,7 +25,7 @@ pub fn who(arguments: &Arguments) -> Result<Option<Arc<Who>>, Problem> {
                 .iter()
                 .any(|flag| arguments.flag(flag).is_some());
         return if more {
-            Err(Problem::error(&format!(
+            Err(Problem::error(format!(
                 "invalid configuration: requesting uid, groups or user-extra for {} without impersonating a user",
                 config::USER
             )))

@@ -7,7 +7,9 @@ pub mod server_side;
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
 use crate::base::time::SimDuration;
+use crate::console::not_modelled_since;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::decode;
@@ -126,7 +128,7 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         let before = texts.len();
         texts.extend(inside.map(|(path, text)| (path.clone(), text.clone())));
         if texts.len() == before {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "the path \"{name}\" does not exist"
             )));
         }
@@ -158,7 +160,7 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
             }
         }
         if let Some(remark) = broken {
-            problems.push(Problem::error(&format!(
+            problems.push(Problem::error(format!(
                 "error parsing {name}: error converting YAML to JSON: {}",
                 yaml_error(&source, remark)
             )));
@@ -172,7 +174,7 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
     for (field, word) in [("kind", "Kind"), ("apiVersion", "apiVersion")] {
         if object.str_at(&[field]).is_none_or(str::is_empty) {
             let shown = json(&object, KeyOrder::Sorted);
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "unable to decode \"{name}\": Object '{word}' is missing in '{shown}'"
             )));
         }
@@ -204,7 +206,7 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
             .flag("namespace")
             .is_some_and(|wanted| wanted != own)
         {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "the namespace from the provided object \"{own}\" does not match the namespace \"{}\". You must pass '--namespace={own}' to perform this operation.",
                 call.namespace
             )));
@@ -215,7 +217,7 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         Some("warn") => Validate::Warn,
         Some("false" | "ignore") => Validate::Ignore,
         Some(other) => {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "invalid - validate option \"{other}\"; must be one of: strict (or true), warn, ignore (or false)"
             )));
         }
@@ -348,7 +350,7 @@ impl Item {
             "Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}{refused}"
         );
         Err(Problem {
-            text,
+            text: text.into(),
             code: 1,
             reason: "BadRequest",
         })
@@ -360,7 +362,7 @@ impl Item {
             return;
         }
         for one in &self.unknown {
-            call.stderr.push_str(&format!("Warning: {one}\n"));
+            call.stderr.push(format!("Warning: {one}\n"));
         }
     }
 
@@ -393,12 +395,13 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
         Some("set-last-applied") => return last_applied::set(call),
         Some("view-last-applied") => return last_applied::view(call),
         Some("edit-last-applied") => {
-            return Err(Problem::error(
-                "kubectl apply edit-last-applied is not modelled: there is no editor; use set-last-applied",
-            ));
+            return Err(Problem::error(not_modelled_since(
+                "kubectl apply edit-last-applied",
+                catalogue::NO_EDITOR.plain(),
+            )));
         }
         Some(_) => {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "Unexpected args: [{}]\nSee 'kubectl apply -h' for help and examples",
                 call.arguments.words.join(" ")
             )));
@@ -473,9 +476,10 @@ fn check_flags(call: &Call<'_>) -> Result<(), Problem> {
         if !on("prune") {
             return wrong("--applyset requires --prune");
         }
-        return wrong(
-            "--applyset is not modelled: it is alpha (KUBECTL_APPLYSET=true), and what it keeps on a parent object may still change; --prune with -l, or --prune --all, deletes by the last-applied annotation",
-        );
+        let said = not_modelled_since("--applyset", catalogue::APPLYSET_ALPHA.plain());
+        return Err(Problem::error(
+            said.advise(catalogue::APPLYSET_PRUNE.plain()),
+        ));
     }
     let selector = call
         .arguments
@@ -522,7 +526,7 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Proble
         return Ok((object, "created"));
     };
     if last_applied::of(&current).is_none() {
-        call.stderr.push_str(&format!(
+        call.stderr.push(format!(
             "Warning: resource {}/{name} is missing the {LAST_APPLIED} annotation which is required by kubectl apply. kubectl apply should only be used on resources created declaratively by either kubectl create --save-config or kubectl apply. The missing annotation will be patched automatically.\n",
             item.kind.plural
         ));
@@ -532,7 +536,7 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Proble
         return Ok((current, "unchanged"));
     };
     if current.path(&["metadata", "deletionTimestamp"]).is_some() {
-        call.stderr.push_str(&format!(
+        call.stderr.push(format!(
             "Warning: Detected changes to resource {name} which is currently being deleted.\n"
         ));
     }
@@ -543,7 +547,7 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Proble
             patch::go(&change)
         );
         return Err(Problem {
-            text,
+            text: text.into(),
             code: 1,
             reason: "Invalid",
         });
@@ -581,7 +585,7 @@ fn described(item: &Item, name: &str) -> String {
 pub fn named(item: &Item) -> Result<&str, Problem> {
     let name = name_of(&item.object);
     match item.object.str_at(&["metadata", "generateName"]) {
-        Some(base) if name.is_empty() => Err(Problem::error(&format!(
+        Some(base) if name.is_empty() => Err(Problem::error(format!(
             "from {base}: cannot use generate name with apply"
         ))),
         _ => Ok(name),
@@ -667,7 +671,7 @@ fn replace_by_force(
                 text: format!(
                     "{}\nAn error occurred force-replacing the existing object with the newly provided one:\n{}\nAdditionally, an error occurred attempting to restore the original object:\n{}",
                     problem.text, problem.text, other.text
-                ),
+                ).into(),
                 ..problem
             },
         }
@@ -681,7 +685,7 @@ fn replace_by_force(
 pub fn duration(text: &str) -> Result<SimDuration, Problem> {
     let plain = if text == "0" { "0s" } else { text };
     SimDuration::parse(plain).map_err(|error| {
-        Problem::error(&format!(
+        Problem::error(format!(
             "invalid argument \"{text}\" for \"--timeout\" flag: {error}"
         ))
     })

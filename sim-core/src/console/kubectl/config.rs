@@ -1,8 +1,9 @@
 //! `kubectl config`: one cluster, one user, and contexts that choose a namespace there.
 //! Source: `k8s.io/kubectl/pkg/cmd/config`.
 
-use crate::console::Session;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::console::table::Table;
+use crate::console::{Session, not_modelled_since};
 use crate::manifest::value::Value;
 
 use super::arguments::Arguments;
@@ -57,7 +58,7 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
             if let Some(only) = only
                 && !call.session.contexts.contains_key(only)
             {
-                return Err(Problem::error(&format!("cannot locate context {only}")));
+                return Err(Problem::error(format!("cannot locate context {only}")));
             }
             let document = document(call.session, only);
             return printers::document(call, &document, &printers::Format::Yaml);
@@ -65,7 +66,7 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
         ["set-context", rest @ ..] => return set_context(call, rest),
         ["use-context" | "use", name] => {
             if !call.session.contexts.contains_key(*name) {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "no context exists with the name: \"{name}\""
                 )));
             }
@@ -74,12 +75,13 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
         }
         ["delete-context", name] => {
             if *name == current {
-                return Err(Problem::error(
-                    "deleting the context that is in use is not modelled: there would be no cluster to talk to",
-                ));
+                return Err(Problem::error(not_modelled_since(
+                    catalogue::CONTEXT_IN_USE.plain(),
+                    catalogue::NO_CLUSTER_LEFT.plain(),
+                )));
             }
             if call.session.contexts.remove(*name).is_none() {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "cannot delete context {name}, not in {KUBECONFIG}"
                 )));
             }
@@ -88,17 +90,13 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
         ["get-clusters"] => call.say(&format!("NAME\n{CLUSTER}")),
         ["get-users"] => call.say(&format!("NAME\n{USER}")),
         [verb, ..] if SINGLE.contains(verb) => {
-            return Err(Problem::error(&format!(
-                "kubectl config {verb} is not modelled: this console has one cluster, {CLUSTER}, and one user, {USER}"
-            )));
+            return Err(single(format!("kubectl config {verb}").into()));
         }
         [] => {
-            return Err(Problem::error(
-                "say which: current-context, get-contexts, get-clusters, get-users, view, set-context, use-context or delete-context",
-            ));
+            return Err(Problem::error(catalogue::CONFIG_WHICH.plain()));
         }
         [other, ..] => {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "unknown command \"{other}\" for \"kubectl config\""
             )));
         }
@@ -114,7 +112,7 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
 pub fn namespace(session: &Session, verb: &str, arguments: &Arguments) -> Result<String, Problem> {
     let flag = |name: &str| arguments.flag(name).filter(|text| !text.is_empty());
     let missing =
-        |what: &str, name: &str| Err(Problem::error(&format!("{what} \"{name}\" does not exist")));
+        |what: &str, name: &str| Err(Problem::error(format!("{what} \"{name}\" does not exist")));
     let mut context = session.context.as_str();
     if verb != "config" {
         context = flag("context").unwrap_or(context);
@@ -147,7 +145,7 @@ fn contexts(call: &mut Call<'_>, names: &[&str]) -> Result<(), Problem> {
         if all.iter().any(|known| known == name) {
             shown.push((*name).to_owned());
         } else {
-            problems.push(Problem::error(&format!("context {name} not found")));
+            problems.push(Problem::error(format!("context {name} not found")));
         }
     }
     if names.is_empty() {
@@ -228,9 +226,7 @@ fn set_context(call: &mut Call<'_>, rest: &[&str]) -> Result<(), Problem> {
     };
     for (flag, only) in [("cluster", CLUSTER), ("user", USER)] {
         if call.arguments.flag(flag).is_some_and(|given| given != only) {
-            return Err(Problem::error(&format!(
-                "a context with another {flag} is not modelled: this console has one cluster, {CLUSTER}, and one user, {USER}"
-            )));
+            return Err(single(catalogue::CONTEXT_OTHER.with(&[("flag", &flag)])));
         }
     }
     let there = call.session.contexts.contains_key(&name);
@@ -240,4 +236,10 @@ fn set_context(call: &mut Call<'_>, rest: &[&str]) -> Result<(), Problem> {
     let word = if there { "modified" } else { "created" };
     call.say(&format!("Context \"{name}\" {word}."));
     Ok(())
+}
+
+/// What needs another cluster or user.
+fn single(what: Sentence) -> Problem {
+    let one = catalogue::ONE_CLUSTER.with(&[("cluster", &CLUSTER), ("user", &USER)]);
+    Problem::error(not_modelled_since(what, one))
 }

@@ -5,6 +5,8 @@
 
 use crate::base::name::{SUFFIX_COUNT, SUFFIX_LETTERS};
 use crate::base::rng::{Stream, stable_hash_parts};
+use crate::base::sentence::catalogue;
+use crate::console::not_modelled;
 use crate::engine::command::Orchestrator;
 use crate::kube::apiserver::Request;
 use crate::kube::apiserver::ephemeral::LIST;
@@ -67,7 +69,7 @@ fn pairs(call: &Call<'_>, name: &str) -> Result<Vec<(String, String)>, Problem> 
         let pair = text.split_once('=');
         pair.map(|(key, value)| (key.to_owned(), value.to_owned()))
             .ok_or_else(|| {
-                Problem::error(&format!(
+                Problem::error(format!(
                     "invalid argument \"{text}\" for \"--{name}\" flag: {text} must be formatted as key=value"
                 ))
             })
@@ -88,7 +90,10 @@ fn check(call: &mut Call<'_>) -> Result<(), Problem> {
         return wrong(&format!("unknown profile: {profile}"));
     }
     if !flag(call, "custom").is_empty() {
-        return wrong("kubectl debug --custom is not modelled; choose a --profile");
+        let said = not_modelled("kubectl debug --custom");
+        return Err(Problem::error(
+            said.advise(catalogue::CHOOSE_PROFILE.plain()),
+        ));
     }
     let images = pairs(call, "set-image")?;
     pairs(call, "env")?;
@@ -161,7 +166,7 @@ fn check(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     }
     if profile_of(call) == "legacy" {
-        call.stderr.push_str("--profile=legacy is deprecated and planned to be removed in v1.39. It is recommended to specify other profile, for example \"--profile=general\".\n");
+        call.stderr.push("--profile=legacy is deprecated and planned to be removed in v1.39. It is recommended to specify other profile, for example \"--profile=general\".\n");
     }
     Ok(())
 }
@@ -209,7 +214,7 @@ pub fn debug(call: &mut Call<'_>) -> Result<(), Problem> {
                     "" => format!("/{}", kind.api_version),
                     _ => kind.api_version.to_owned(),
                 };
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "\"{group}, Kind={other}\" not supported by debug"
                 )));
             }
@@ -219,9 +224,9 @@ pub fn debug(call: &mut Call<'_>) -> Result<(), Problem> {
             .flag("attach")
             .map_or(call.arguments.on("stdin"), |value| value == "true");
         if let (true, Some((pod, container))) = (attaches, made) {
-            call.stderr.push_str(&format!(
-                "there is no terminal to attach to: kubectl exec {pod} -c {container} -- COMMAND runs a command in it, kubectl logs {pod} -c {container} prints what it says\n"
-            ));
+            let said = catalogue::NO_TERMINAL.with(&[("pod", &pod), ("container", &container)]);
+            call.stderr.push(said);
+            call.stderr.push("\n");
         }
     }
     Ok(())

@@ -45,7 +45,7 @@ const LONGEST: SimDuration = SimDuration::from_secs(3_600);
 pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
     let force = call.arguments.on("force");
     let mut grace = match call.arguments.flag("grace-period") {
-        Some(text) => Some(text.parse::<i64>().map_err(|_| Problem::error(&format!("invalid argument \"{text}\" for \"--grace-period\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))?),
+        Some(text) => Some(text.parse::<i64>().map_err(|_| Problem::error(format!("invalid argument \"{text}\" for \"--grace-period\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))?),
         None => None,
     }
     .filter(|grace| *grace >= 0);
@@ -73,7 +73,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
         Some("foreground") => Propagation::Foreground,
         Some("orphan" | "false") => Propagation::Orphan,
         Some(other) => {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
             )));
         }
@@ -85,7 +85,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let (chosen, mut problems) = chosen(call)?;
     if force {
-        call.stderr.push_str("Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n");
+        call.stderr.push("Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n");
     }
     if chosen.is_empty() && problems.is_empty() && !call.arguments.on("ignore-not-found") {
         call.say("No resources found");
@@ -104,7 +104,7 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
             && call.arguments.flag("namespace").is_some()
             && !call.stderr.contains("cluster-scoped")
         {
-            call.stderr.push_str("Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n");
+            call.stderr.push("Warning: deleting cluster-scoped resources, not scoped to the provided namespace\n");
         }
         if !call.dry_client() {
             let request = Request::Delete {
@@ -168,7 +168,7 @@ fn removal(
                 break;
             }
             if call.now() >= deadline {
-                problems.push(Problem::error(&format!(
+                problems.push(Problem::error(format!(
                     "timed out waiting for the condition on {}/{name}",
                     kind.plural
                 )));

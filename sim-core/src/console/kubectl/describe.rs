@@ -151,7 +151,7 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
         found
     };
     if found.is_empty() {
-        call.stderr.push_str(&format!(
+        call.stderr.push(format!(
             "No resources found in {} namespace.\n",
             call.namespace
         ));

@@ -1,5 +1,7 @@
 //! `kubectl drain`. Source: `k8s.io/kubectl/pkg/drain`, `k8s.io/kubectl/pkg/cmd/drain`.
 
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::apiserver::Request;
@@ -62,10 +64,10 @@ pub fn drain(call: &mut Call<'_>) -> Result<(), Problem> {
         .flag("selector")
         .is_some_and(|text| !text.is_empty());
     if call.arguments.words.is_empty() && !selector {
-        return Err(Problem::error(&format!("USAGE: drain NODE [flags]{help}")));
+        return Err(Problem::error(format!("USAGE: drain NODE [flags]{help}")));
     }
     if !call.arguments.words.is_empty() && selector {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "cannot specify both a node name and a --selector option{help}"
         )));
     }
@@ -100,7 +102,7 @@ pub fn drain(call: &mut Call<'_>) -> Result<(), Problem> {
                 for left in nodes.iter().filter(|name| !drained.contains(name)) {
                     text.push_str(&format!(" {left}\n"));
                 }
-                call.stderr.push_str(&text);
+                call.stderr.push(&text);
                 problems.push(problem);
             }
         }
@@ -127,8 +129,7 @@ fn one(call: &mut Call<'_>, node: &str) -> Result<(), Problem> {
             .iter()
             .map(|(message, pods)| format!("{message}: {}", pods.join(", ")))
             .collect();
-        call.stderr
-            .push_str(&format!("Warning: {}\n", list.join("; ")));
+        call.stderr.push(format!("Warning: {}\n", list.join("; ")));
     }
     if call.dry() {
         for pod in &chosen.pods {
@@ -325,7 +326,7 @@ fn evict(call: &mut Call<'_>, node: &str, pods: Vec<Value>) -> Result<(), Proble
     }
     call.session.history.advance_to(deadline);
     let span = limit.map_or_else(String::new, |span| format!("{}s", span.as_secs()));
-    let errors: Vec<String> = leaving
+    let errors: Vec<Passage> = leaving
         .iter()
         .filter(|one| !one.gone)
         .map(|one| {
@@ -333,18 +334,18 @@ fn evict(call: &mut Call<'_>, node: &str, pods: Vec<Value>) -> Result<(), Proble
                 name_of(&one.pod),
                 one.pod.str_at(&["metadata", "namespace"]).unwrap_or(""),
             );
-            if limit.is_some() && call.arguments.on("disable-eviction") {
-                "context deadline exceeded".to_owned()
-            } else if limit.is_none() {
-                "the drain has not ended within an hour; the real client would wait on".to_owned()
+            if limit.is_none() {
+                catalogue::DRAIN_LONG.plain().into()
+            } else if call.arguments.on("disable-eviction") {
+                Passage::from("context deadline exceeded")
             } else if one.told {
-                format!(
+                Passage::from(format!(
                     "error when waiting for pod \"{name}\" in namespace \"{namespace}\" to terminate: global timeout reached: {span}"
-                )
+                ))
             } else {
-                format!(
+                Passage::from(format!(
                     "error when evicting pods/\"{name}\" -n \"{namespace}\": global timeout reached: {span}"
-                )
+                ))
             }
         })
         .collect();
@@ -352,15 +353,17 @@ fn evict(call: &mut Call<'_>, node: &str, pods: Vec<Value>) -> Result<(), Proble
     errors.dedup();
     let text = match errors.as_slice() {
         [one] => one.clone(),
-        many => format!("[{}]", many.join(", ")),
+        many => {
+            let many: Vec<&str> = many.iter().map(|one| &**one).collect();
+            format!("[{}]", many.join(", ")).into()
+        }
     };
-    let mut pending =
-        format!("There are pending pods in node \"{node}\" when an error occurred: {text}\n");
+    let head = format!("There are pending pods in node \"{node}\" when an error occurred: ");
+    call.stderr.push(Passage::from(head).then(&text).then("\n"));
     for one in leaving.iter().filter(|one| !one.gone) {
-        pending.push_str(&format!("pod/{}\n", name_of(&one.pod)));
+        call.stderr.push(format!("pod/{}\n", name_of(&one.pod)));
     }
-    call.stderr.push_str(&pending);
-    Err(Problem::error(&text))
+    Err(Problem::error(text))
 }
 
 /// One step of one pod: tell it to go, or see whether it has gone.
@@ -409,7 +412,7 @@ fn look(call: &mut Call<'_>, one: &mut Leaving) -> Result<(), Problem> {
             }
             Err(problem) if problem.reason == "TooManyRequests" => {
                 let said = without_head(&problem.text);
-                call.stderr.push_str(&format!(
+                call.stderr.push(format!(
                     "error when evicting pods/\"{name}\" -n \"{namespace}\" (will retry after 5s): {said}\n"
                 ));
                 one.next = call.now() + RETRY;
@@ -417,7 +420,7 @@ fn look(call: &mut Call<'_>, one: &mut Leaving) -> Result<(), Problem> {
             }
             Err(problem) => {
                 let said = without_head(&problem.text);
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "error when evicting pods/\"{name}\" -n \"{namespace}\": {said}"
                 )));
             }

@@ -112,7 +112,7 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
             return Err(Problem {
                 text:
                     "Error from server (NotFound): the server could not find the requested resource"
-                        .to_owned(),
+                        .into(),
                 code: 1,
                 reason: "NotFound",
             });
@@ -128,12 +128,12 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
             let is = object
                 .str_at(&["metadata", "resourceVersion"])
                 .unwrap_or("");
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "Expected resource version to be {wanted}, was {is}"
             )));
         }
         if let Some(expected) = expected.filter(|expected| *expected != was) {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "Expected replicas to be {expected}, was {was}"
             )));
         }
@@ -231,7 +231,7 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
     } else if words.is_empty() && call.arguments.flag("filename").is_none() {
         NO_RESOURCE
     } else if changes.is_empty() && !list {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "at least one {what} update is required"
         )));
     } else {
@@ -335,7 +335,7 @@ fn words_and_pairs(all: &[String], what: &str) -> Result<(Vec<String>, Vec<Strin
     let first = all.iter().position(is_pair).unwrap_or(all.len());
     let (words, pairs) = all.split_at(first);
     if let Some(word) = pairs.iter().find(|word| !is_pair(word)) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "all resources must be specified before {what} changes: {word}"
         )));
     }
@@ -350,13 +350,13 @@ fn told(words: Vec<String>, what: &str) -> Result<Vec<String>, Problem> {
     for word in words {
         let key = match word.split_once('=') {
             Some((_, value)) if what == "label" && value.contains('=') => {
-                return Err(Problem::error(&format!("invalid label spec: {word}")));
+                return Err(Problem::error(format!("invalid label spec: {word}")));
             }
             Some((key, value)) if what == "label" => {
                 let faults = name::label_value(value);
                 if !faults.is_empty() {
                     let text = faults.join(";");
-                    return Err(Problem::error(&format!(
+                    return Err(Problem::error(format!(
                         "invalid label value: {word:?}: {text}"
                     )));
                 }
@@ -386,7 +386,7 @@ fn told(words: Vec<String>, what: &str) -> Result<Vec<String>, Problem> {
     if both.is_empty() {
         return Ok(changes);
     }
-    Err(Problem::error(&format!(
+    Err(Problem::error(format!(
         "can not both modify and remove the following annotation(s) in the same command: {}",
         both.join(", ")
     )))
@@ -408,7 +408,7 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
             .file(file)
             .map(ToString::to_string)
             .ok_or_else(|| {
-                Problem::error(&format!(
+                Problem::error(format!(
                     "unable to read patch file: open {file}: no such file or directory"
                 ))
             })?,
@@ -421,7 +421,7 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
     let source = Source::new("patch", &text);
     let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "unable to parse {}: {}",
             json(&text.as_str().into(), KeyOrder::Sorted),
             super::apply::yaml_error(&source, remark)
@@ -437,7 +437,7 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem {
             text: format!(
                 "Error from server (BadRequest): error decoding patch: json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
-            ),
+            ).into(),
             code: 1,
             reason: "BadRequest",
         });
@@ -447,14 +447,14 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem {
             text: format!(
                 "Error from server (BadRequest): json: cannot unmarshal {word} into Go value of type jsonpatch.Patch"
-            ),
+            ).into(),
             code: 1,
             reason: "BadRequest",
         });
     }
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
     if !matches!(subresource.as_str(), "" | "status" | "scale" | "resize") {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "invalid subresource value: \"{subresource}\". Must be one of [status scale resize]"
         )));
     }
@@ -467,22 +467,22 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         let patched = match mode.as_str() {
             "merge" => patches::merge(&object, &change),
             "json" => patches::json_patch(&object, &change).map_err(|_| Problem {
-                text: "The request is invalid: the server rejected our request due to an error in our request".to_owned(),
+                text: "The request is invalid: the server rejected our request due to an error in our request".into(),
                 code: 1,
                 reason: "Invalid",
             })?,
             "strategic" if kind.custom => {
                 return Err(Problem {
-                    text: "Error from server (UnsupportedMediaType): the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml".to_owned(),
+                    text: "Error from server (UnsupportedMediaType): the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml".into(),
                     code: 1,
                     reason: "UnsupportedMediaType",
                 });
             }
             "strategic" => {
                 let known = patches::schema(kind.api_version, kind.kind);
-                patches::strategic(&object, &change, known.as_ref()).map_err(|error| Problem { text: format!("Error from server: {error}"), code: 1, reason: "" })?
+                patches::strategic(&object, &change, known.as_ref()).map_err(|error| Problem { text: format!("Error from server: {error}").into(), code: 1, reason: "" })?
             }
-            other => return Err(Problem::error(&format!("--type must be one of [json merge strategic], not \"{other}\""))),
+            other => return Err(Problem::error(format!("--type must be one of [json merge strategic], not \"{other}\""))),
         };
         if call.arguments.on("local") {
             super::printers::outcome(call, kind, &patched, "patched")?;
@@ -490,14 +490,15 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         }
         for path in unknown(call, kind, &patched)? {
             call.stderr
-                .push_str(&format!("Warning: unknown field \"{path}\"\n"));
+                .push(format!("Warning: unknown field \"{path}\"\n"));
         }
         let same = patched == object;
         if !same && let Some(field) = broken_map(&patched) {
             return Err(Problem {
                 text: format!(
                     "Error from server (BadRequest): unable to decode patched object: {field}"
-                ),
+                )
+                .into(),
                 code: 1,
                 reason: "BadRequest",
             });
@@ -550,7 +551,7 @@ fn schedulable(call: &mut Call<'_>, cordon: bool) -> Result<(), Problem> {
     let node = kind_of("nodes")?;
     let mut words = call.arguments.words.clone();
     if words.is_empty() && call.arguments.flag("selector").is_none() {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "USAGE: {verb} NODE [flags]\nSee 'kubectl {verb} -h' for help and examples"
         )));
     }
@@ -623,6 +624,6 @@ fn unconverted(mut problem: Problem, mode: &str, change: &Value) -> Problem {
         (text, format!("json: cannot unmarshal {why}"))
     };
     let shown = json(&shown.as_str().into(), KeyOrder::Sorted);
-    problem.text = format!("The request is invalid: patch: Invalid value: {shown}: {why}");
+    problem.text = format!("The request is invalid: patch: Invalid value: {shown}: {why}").into();
     problem
 }

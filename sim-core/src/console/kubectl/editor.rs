@@ -5,6 +5,8 @@
 //! Everything around it is as upstream: the comment on top, the comparison without comments, the
 //! reopening with the server's complaints, the copy that is kept of what could not be saved.
 
+use crate::base::sentence::catalogue;
+use crate::console::{after, not_modelled};
 use crate::kube::kinds::Kind;
 use crate::manifest::decode;
 use crate::manifest::lines::Source;
@@ -42,9 +44,8 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     let editor = Editor::of(call)?;
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
     if !matches!(subresource.as_str(), "" | "status" | "resize") {
-        return Err(Problem::error(&format!(
-            "editing the subresource {subresource} is not modelled"
-        )));
+        let what = catalogue::EDITING.with(&[("subresource", &subresource)]);
+        return Err(Problem::error(not_modelled(what)));
     }
     let found = edit::chosen(call, &call.arguments.words)?;
     if found.is_empty() {
@@ -78,12 +79,11 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
             return kept(call, &shown, Problem::error(text));
         }
         if last.is_none() && plain == without_comments(&original) {
-            call.stderr.push_str("Edit cancelled, no changes made.\n");
+            call.stderr.push("Edit cancelled, no changes made.\n");
             return Ok(());
         }
         if plain.trim().is_empty() {
-            call.stderr
-                .push_str("Edit cancelled, saved file was empty.\n");
+            call.stderr.push("Edit cancelled, saved file was empty.\n");
             return Ok(());
         }
         reasons = match parsed(&plain) {
@@ -195,7 +195,7 @@ fn save(
             Err(problem) if problem.reason == "Invalid" => {
                 let resource = kind.resource();
                 call.stderr
-                    .push_str(&format!("error: {resource} \"{own}\" is invalid\n"));
+                    .push(format!("error: {resource} \"{own}\" is invalid\n"));
                 reasons.push(Reason {
                     head: format!("{resource} \"{own}\" was not valid"),
                     other: causes(&problem.text),
@@ -209,7 +209,7 @@ fn save(
                 } else {
                     format!("{resource} \"{own}\" could not be patched: {why}")
                 };
-                call.stderr.push_str(&format!("error: {line}\n"));
+                call.stderr.push(format!("error: {line}\n"));
                 reasons.push(Reason {
                     head: line,
                     other: Vec::new(),
@@ -242,7 +242,7 @@ fn kept(call: &mut Call<'_>, text: &str, problem: Problem) -> Result<(), Problem
         })
         .unwrap_or(1);
     let name = format!("/tmp/kubectl-edit-{number}.yaml");
-    call.stderr.push_str(&format!(
+    call.stderr.push(format!(
         "A copy of your changes has been stored to \"{name}\"\n"
     ));
     call.session.files.insert(name, text.into());
@@ -296,8 +296,12 @@ impl Editor {
                 }
                 Ok(Self::Sed(acts))
             }
-            _ => Err(Problem::error(&format!(
-                "unable to launch the editor \"{line}\"\nThere is no screen to edit on here: set KUBE_EDITOR to a scripted editor, e.g.\nKUBE_EDITOR='sed -i s/1.27/1.28/' or KUBE_EDITOR='cp edited.yaml', or use kubectl patch, apply or replace."
+            _ => Err(Problem::error(after(
+                format!("unable to launch the editor \"{line}\"\n"),
+                catalogue::NO_SCREEN.with(&[
+                    ("one", &"\nKUBE_EDITOR='sed -i s/1.27/1.28/'"),
+                    ("other", &"KUBE_EDITOR='cp edited.yaml'"),
+                ]),
             ))),
         }
     }
@@ -308,9 +312,7 @@ impl Editor {
             Self::Copy(file) => {
                 let found = call.session.file(file).map(ToString::to_string);
                 found.ok_or_else(|| {
-                    Problem::error(&format!(
-                        "there was a problem with the editor \"cp {file}\""
-                    ))
+                    Problem::error(format!("there was a problem with the editor \"cp {file}\""))
                 })
             }
             Self::Sed(acts) => Ok(text
@@ -335,9 +337,8 @@ impl Editor {
 /// `s/FROM/TO/[g]` or `/PART/d`; patterns are plain text.
 fn act(script: &str) -> Result<Act, Problem> {
     let wrong = || {
-        Problem::error(&format!(
-            "sed: \"{script}\" is not modelled; s/TEXT/TEXT/[g] and /TEXT/d with plain text are"
-        ))
+        let said = not_modelled(format!("\"{script}\""));
+        Problem::error(after("sed: ", said.advise(catalogue::SED_KNOWS.plain())))
     };
     let plain = |text: &str| !text.is_empty() && !text.contains(['*', '[', ']', '^', '$', '\\']);
     if let Some(rest) = script.strip_prefix('s') {

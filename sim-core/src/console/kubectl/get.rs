@@ -79,13 +79,13 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
     if !matches!(subresource.as_str(), "" | "status" | "resize" | "scale") {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "invalid subresource value: \"{subresource}\". Must be one of [status scale resize]"
         )));
     }
     let from_files = call.arguments.flag("filename").is_some();
     if words.is_empty() && !from_files {
-        call.stderr.push_str("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n\n");
+        call.stderr.push("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n\n");
         return Err(Problem::error(
             "Required resource not specified.\nUse \"kubectl explain <resource>\" for a detailed description of that resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and examples",
         ));
@@ -135,7 +135,7 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             } else {
                 format!("{{.{}}}", path.trim_start_matches('.'))
             };
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "couldn't find any field with path {path:?} in the list of objects"
             )));
         }
@@ -164,7 +164,7 @@ struct Found {
 fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
     let wanted = call.targets(&words)?;
     if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
-        call.stderr.push_str("Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n");
+        call.stderr.push("Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n");
     }
     let everywhere = call.arguments.on("all-namespaces");
     let by_name = wanted.iter().any(|(_, name)| name.is_some());
@@ -265,7 +265,7 @@ fn unfindable(call: &Call<'_>, kind: &Kind, said: &str) -> Problem {
             kind.plural,
             flag("selector"),
             flag("field-selector")
-        ),
+        ).into(),
         code: 1,
         reason: "BadRequest",
     }
@@ -375,9 +375,7 @@ pub fn field_selector(text: &str) -> Result<Vec<(String, String, bool)>, Problem
         } else if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
             (key, value, true)
         } else {
-            return Err(Problem::error(&format!(
-                "invalid field selector \"{part}\""
-            )));
+            return Err(Problem::error(format!("invalid field selector \"{part}\"")));
         };
         Ok((key.to_owned(), value.to_owned(), wanted))
     });
@@ -464,7 +462,7 @@ pub(super) fn tables(
         });
         if !quiet {
             let line = nothing(call, namespaced);
-            call.stderr.push_str(&line);
+            call.stderr.push(&line);
         }
         return;
     }
@@ -636,9 +634,7 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
     let mut found = call.listing(kind, namespace)?;
     if let Some(wanted) = call.arguments.flag("for") {
         let (about, name) = wanted.split_once('/').ok_or_else(|| {
-            Problem::error(&format!(
-                "--for must be in resource/name form, not {wanted}"
-            ))
+            Problem::error(format!("--for must be in resource/name form, not {wanted}"))
         })?;
         let about = kind_of(about)?;
         found.retain(|event| {
@@ -663,7 +659,7 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
         } else {
             format!("No events found in {} namespace.", call.namespace)
         };
-        call.stderr.push_str(&format!("{line}\n"));
+        call.stderr.push(format!("{line}\n"));
         return Ok(());
     }
     let spaces = call.arguments.on("all-namespaces");

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimTime;
-use crate::console::host;
+use crate::console::{after, host, not_modelled};
 use crate::engine::command::Orchestrator;
 use crate::kube::rows::pod::ContainerState;
 use crate::manifest::value::Value;
@@ -65,10 +67,10 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
         )
     });
     if found.is_empty() {
-        return Err(Problem::error(&format!("no pods found for {word}")));
+        return Err(Problem::error(format!("no pods found for {word}")));
     }
     if found.len() > 1 {
-        call.stderr.push_str(&format!(
+        call.stderr.push(format!(
             "Found {} pods, using pod/{}\n",
             found.len(),
             name_of(&found[0])
@@ -111,7 +113,7 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
             "Default container name \"{name}\" not found in pod {}\n",
             name_of(pod)
         );
-        call.stderr.push_str(&line);
+        call.stderr.push(&line);
         default = None;
     }
     // Source: `k8s.io/kubectl/pkg/cmd/util/podcmd/podcmd.go`.
@@ -119,7 +121,7 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
     let named = second.map(String::as_str);
     match named.or(call.arguments.flag("container")).or(default) {
         Some(name) if is_known(name) => Ok(name.to_owned()),
-        Some(name) => Err(Problem::error(&format!(
+        Some(name) => Err(Problem::error(format!(
             "container {name} is not valid for pod {} out of: {}",
             name_of(pod),
             all.join(", ")
@@ -127,7 +129,7 @@ fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
         None => {
             let first = names.first().cloned().unwrap_or_default();
             if all.len() > 1 {
-                call.stderr.push_str(&format!(
+                call.stderr.push(format!(
                     "Defaulted container \"{first}\" out of: {}\n",
                     all.join(", ")
                 ));
@@ -181,7 +183,7 @@ pub(super) fn machine_container(
 pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
     if call.arguments.on("follow") {
         return Err(Problem::error(
-            "--follow is not modelled; let time pass with sim advance and ask again",
+            not_modelled("--follow").advise(catalogue::ASK_AGAIN.plain()),
         ));
     }
     const USAGE: &str = "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples";
@@ -225,20 +227,23 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
 fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Problem> {
     may_enter(call, "get", "log", pod)?;
     let previous = call.arguments.on("previous");
-    let bad = |text: String| Problem {
-        text: format!("Error from server (BadRequest): {text}"),
+    let bad = |text: Passage| Problem {
+        text: Passage::from("Error from server (BadRequest): ").then(text),
         code: 1,
         reason: "BadRequest",
     };
     let Some(id) = machine_container(call, pod, container, previous)? else {
         let name = name_of(pod);
         if previous {
-            return Err(bad(format!(
+            let said = format!(
                 "previous terminated container \"{container}\" in pod \"{name}\" not found"
-            )));
+            );
+            return Err(bad(said.into()));
         }
         if pod.str_at(&["spec", "nodeName"]).is_none() {
-            return Err(bad(format!("pod {name} does not have a host assigned")));
+            return Err(bad(
+                format!("pod {name} does not have a host assigned").into()
+            ));
         }
         let status = items(pod, &["status", "containerStatuses"])
             .iter()
@@ -250,9 +255,8 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
         if state(&["state", "terminated"]).is_some()
             || state(&["lastState", "terminated"]).is_some()
         {
-            return Err(bad(format!(
-                "container \"{container}\" in pod \"{name}\" is terminated"
-            )));
+            let said = format!("container \"{container}\" in pod \"{name}\" is terminated");
+            return Err(bad(said.into()));
         }
         let waiting = state(&["state", "waiting", "reason"]).and_then(Value::as_str);
         let why = match waiting {
@@ -261,9 +265,9 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
             Some(reason) => reason,
             None => "ContainerCreating",
         };
-        return Err(bad(format!(
-            "container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
-        )));
+        let said =
+            format!("container \"{container}\" in pod \"{name}\" is waiting to start: {why}");
+        return Err(bad(said.into()));
     };
     let now = call.now();
     let since = match call.arguments.flag("since") {
@@ -274,7 +278,7 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
         None => SimTime::ZERO,
     };
     let tail = match call.arguments.flag("tail") {
-        Some(text) => text.parse::<i64>().map_err(|_| Problem::error(&format!("invalid argument \"{text}\" for \"--tail\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))?,
+        Some(text) => text.parse::<i64>().map_err(|_| Problem::error(format!("invalid argument \"{text}\" for \"--tail\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))?,
         None => -1,
     };
     let stamps = call.arguments.on("timestamps");
@@ -297,9 +301,9 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
             })
             .collect(),
         None => {
-            return Err(bad(format!(
-                "the log of container \"{container}\" is gone with the container"
-            )));
+            return Err(bad(catalogue::LOG_GONE
+                .with(&[("container", &container)])
+                .into()));
         }
     };
     let skip = usize::try_from(tail).map_or(0, |tail| lines.len().saturating_sub(tail));
@@ -335,10 +339,10 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
     // `logs` says which of several pods it took, `exec` does not.
     let said = call.stderr.len();
     let pod = pod(call, word)?;
-    call.stderr.truncate(said);
+    call.stderr.cut(said);
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
     if phase == "Succeeded" || phase == "Failed" {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "cannot exec into a container in a completed pod; current phase is {phase}"
         )));
     }
@@ -356,7 +360,7 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         None => None,
     };
     let Some(code) = code else {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "Internal error occurred: unable to upgrade connection: container not found (\"{container}\")"
         )));
     };
@@ -373,21 +377,20 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         let node = host::machine_of(call.session.world(Orchestrator::Kubernetes)?, id);
         let output = host::carry(call.session, Orchestrator::Kubernetes, &node, outcome);
         call.stdout.push_str(&output.stdout);
-        call.stderr.push_str(&output.stderr);
+        call.stderr.push(&output.stderr);
         if output.code == 0 {
             return Ok(());
         }
         return Err(Problem {
-            text: format!("command terminated with exit code {}", output.code),
+            text: format!("command terminated with exit code {}", output.code).into(),
             code: output.code,
             reason: "",
         });
     }
     if code == 0 {
-        call.stderr.push_str(&format!(
-            "{}: what it prints is not modelled; exit code 0\n",
-            command[0]
-        ));
+        let said = catalogue::PRINT_UNKNOWN.plain();
+        let said = after(format!("{}: ", command[0]), said);
+        call.stderr.push(said.then("\n"));
         return Ok(());
     }
     let text = match code {
@@ -398,7 +401,7 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         code => format!("command terminated with exit code {code}"),
     };
     Err(Problem {
-        text,
+        text: text.into(),
         code: if code == 127 { 1 } else { code },
         reason: "",
     })

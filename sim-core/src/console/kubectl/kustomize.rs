@@ -9,8 +9,10 @@ mod generate;
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::console::Session;
+use crate::console::{after, not_modelled};
 use crate::kube::kinds;
 use crate::manifest::decode;
 use crate::manifest::lines::Source;
@@ -121,7 +123,7 @@ pub fn outermost(files: &SortedMap<String, Arc<str>>) -> Vec<String> {
 pub fn build(given: Given<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
     let folder = normal(folder);
     if find(given, &folder).is_none() {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{folder}'"
         )));
     }
@@ -177,7 +179,7 @@ fn documents(name: &str, text: &str) -> Result<Vec<Value>, Problem> {
     let source = Source::new(name, text);
     let (nodes, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "error parsing {name}: {}",
             remark.message
         )));
@@ -205,12 +207,13 @@ fn overlay(
     depth: u32,
 ) -> Result<Vec<Value>, Problem> {
     if depth > DEPTH_MAX {
-        return Err(Problem::error(
-            "cycle detected: an overlay stands upon itself",
-        ));
+        return Err(Problem::error(after(
+            "cycle detected: ",
+            catalogue::OVERLAY_ITSELF.plain(),
+        )));
     }
     let Some(written) = find(given, folder) else {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "accumulating resources: '{folder}' doesn't exist"
         )));
     };
@@ -218,9 +221,8 @@ fn overlay(
     let plan = plan.into_iter().next().unwrap_or_else(Value::map);
     let map = plan.as_map().cloned().unwrap_or_default();
     if let Some((field, _)) = map.iter().find(|(field, _)| !FIELDS.contains(&&***field)) {
-        return Err(Problem::error(&format!(
-            "the field {field} of a kustomization is not modelled"
-        )));
+        let what = catalogue::KUSTOMIZATION_FIELD.with(&[("field", field)]);
+        return Err(Problem::error(not_modelled(what)));
     }
     let mut objects = there;
     for field in ["resources", "bases"] {
@@ -238,7 +240,7 @@ fn overlay(
                     }
                 }
             } else {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "accumulating resources: accumulation err='accumulating resources from '{}': open {path}: no such file or directory'",
                     entry.as_str().unwrap_or("")
                 )));
@@ -271,7 +273,7 @@ fn patches(
         given
             .file(&path)
             .map(ToString::to_string)
-            .ok_or_else(|| Problem::error(&format!("open {path}: no such file or directory")))
+            .ok_or_else(|| Problem::error(format!("open {path}: no such file or directory")))
     };
     for entry in list(plan, "patchesStrategicMerge") {
         let written = entry.as_str().unwrap_or("");
@@ -310,7 +312,7 @@ fn parsed(content: &str) -> Result<Vec<Value>, Problem> {
     let source = Source::new("patch", content);
     let (nodes, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "unable to parse SM or JSON patch: {}",
             remark.message
         )));
@@ -373,7 +375,7 @@ fn strategic(change: &Value, target: Option<&Value>, objects: &mut [Value]) -> R
         };
     }
     if hits == 0 && target.is_none() {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "no resource matches strategic merge patch \"{}.{}/{}.[noNs]\": no matches for Id {}.{}/{}.[noNs]; failed to find unique target for patch",
             text(change, &["kind"]),
             text(change, &["apiVersion"]),

@@ -11,6 +11,7 @@ pub mod secrets;
 pub mod service;
 pub mod zero;
 
+use crate::console::not_modelled;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -96,7 +97,7 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
         if words.len() == count {
             Ok(())
         } else {
-            Err(Problem::error(&format!(
+            Err(Problem::error(format!(
                 "exactly one NAME is required, got {}",
                 words.len().saturating_sub(count - 1)
             )))
@@ -145,7 +146,7 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
         }
         "service" | "svc" => service(call, &words),
         other => generators::create(call, &words).unwrap_or_else(|| {
-            Err(Problem::error(&format!(
+            Err(Problem::error(format!(
                 "Unexpected args: [{other}]\nSee 'kubectl create -h' for help and examples"
             )))
         }),
@@ -207,7 +208,7 @@ fn finish(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(),
             .map_err(|mut problem| {
                 if let Some(doing) = &doing {
                     problem.text =
-                        format!("error: failed to create {doing} {}", whole(&problem, kind));
+                        format!("error: failed to create {doing} {}", whole(&problem, kind)).into();
                 }
                 problem
             })?
@@ -272,7 +273,7 @@ fn base_name(call: &Call<'_>, image: &str) -> Result<String, Problem> {
 
 fn number(call: &Call<'_>, flag: &str) -> Result<Option<i64>, Problem> {
     let parse = |text: &str| {
-        text.parse::<i64>().map_err(|_| Problem::error(&format!("invalid argument \"{text}\" for \"--{flag}\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))
+        text.parse::<i64>().map_err(|_| Problem::error(format!("invalid argument \"{text}\" for \"--{flag}\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))
     };
     call.arguments.flag(flag).map(parse).transpose()
 }
@@ -346,9 +347,8 @@ fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         "loadbalancer" => "LoadBalancer",
         "externalname" => "ExternalName",
         other => {
-            return Err(Problem::error(&format!(
-                "kubectl create service {other} is not modelled"
-            )));
+            let what = format!("kubectl create service {other}");
+            return Err(Problem::error(not_modelled(what)));
         }
     };
     let object = service::service(call, kind, name)?;

@@ -2,8 +2,9 @@
 //! Source: `k8s.io/cli-runtime/pkg/{printers,genericclioptions}`, `k8s.io/kubectl/pkg/cmd/get`.
 
 use crate::base::arrange::Arrange;
-use crate::console::Session;
+use crate::base::sentence::catalogue;
 use crate::console::table::Table;
+use crate::console::{Session, not_modelled};
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::{Template, text};
@@ -115,7 +116,7 @@ impl Format {
                     "--template"
                 };
                 let text = session.file(template).ok_or_else(|| {
-                    Problem::error(&format!(
+                    Problem::error(format!(
                         "error reading {what} {template}, open {template}: no such file or directory\n"
                     ))
                 })?;
@@ -153,7 +154,7 @@ impl Format {
                     ));
                 }
                 let template = Template::parse(&text).map_err(|error| {
-                    Problem::error(&format!("error parsing jsonpath {text}, {error}"))
+                    Problem::error(format!("error parsing jsonpath {text}, {error}"))
                 })?;
                 Ok(if name == "jsonpath-as-json" {
                     Self::PathAsJson(template)
@@ -175,15 +176,15 @@ impl Format {
                     methods: &[],
                 };
                 let template = template::Template::parse(&text, dialect).map_err(|error| {
-                    Problem::error(&format!("error parsing template {text}, {error}"))
+                    Problem::error(format!("error parsing template {text}, {error}"))
                 })?;
                 Ok(Self::Go(template, text))
             }
             other => {
                 let columns = if tables { ", custom-columns" } else { "" };
-                Err(Problem::error(&format!(
-                    "the output format {other} is not modelled; go-template, jsonpath{columns}, json and yaml are"
-                )))
+                let what = catalogue::OUTPUT_FORMAT.with(&[("word", &other)]);
+                let known = catalogue::FORMATS_ARE.with(&[("columns", &columns)]);
+                Err(Problem::error(not_modelled(what).advise(known)))
             }
         }
     }
@@ -213,7 +214,7 @@ fn unmatched(output: &str, tables: bool) -> Problem {
         .filter(|(_, only_tables)| tables >= *only_tables)
         .map(|(name, _)| *name)
         .collect();
-    Problem::error(&format!(
+    Problem::error(format!(
         "unable to match a printer suitable for the output format \"{output}\", allowed formats are: {}",
         allowed.join(",")
     ))
@@ -223,7 +224,7 @@ fn unmatched(output: &str, tables: bool) -> Problem {
 fn columns_in_line(text: &str) -> Result<Vec<(&str, &str)>, Problem> {
     let parts = text.split(',').map(|part| {
         part.split_once(':').ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"
             ))
         })
@@ -246,7 +247,7 @@ fn columns_of_file(text: &str) -> Result<Vec<(&str, &str)>, Problem> {
         ));
     };
     if headers.len() != paths.len() {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "number of headers ({}) and field specifications ({}) don't match",
             headers.len(),
             paths.len()
@@ -329,7 +330,7 @@ fn structured(call: &mut Call<'_>, format: &Format, document: &Value) -> Result<
         }
         Format::Path(template, written) => {
             let text = template.print(document).map_err(|error| {
-                Problem::error(&format!("error executing jsonpath \"{written}\": {error}"))
+                Problem::error(format!("error executing jsonpath \"{written}\": {error}"))
             })?;
             call.stdout.push_str(&text);
         }
@@ -342,15 +343,13 @@ fn structured(call: &mut Call<'_>, format: &Format, document: &Value) -> Result<
                     "{said}Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{written}\n\traw data was:\n\t\t{raw}\n\tobject given to template engine was:\n\t\t{}\n\n",
                     template::functions::show(document)
                 ));
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "error executing template {written:?}: {error}"
                 )));
             }
         },
         Format::Plain | Format::Wide | Format::Name | Format::Columns(_) => {
-            return Err(Problem::error(
-                "this output format is not modelled for what is no object of the cluster; json, yaml, jsonpath and go-template are",
-            ));
+            return Err(Problem::error(catalogue::FORMAT_NO_OBJECT.plain()));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Errors as kubectl prints them. Source: `k8s.io/kubectl/pkg/cmd/util/helpers.go`.
 
+use crate::base::sentence::passage::Passage;
 use crate::console::Output;
 use crate::kube::Refusal;
 use crate::kube::apiserver::refusal::UNREACHABLE;
@@ -8,7 +9,7 @@ use crate::kube::apiserver::refusal::UNREACHABLE;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Text for standard error.
-    pub text: String,
+    pub text: Passage,
     /// Exit code.
     pub code: i32,
     /// `reason` of the API server's refusal, if it was one.
@@ -17,9 +18,9 @@ pub struct Problem {
 
 impl Problem {
     /// `error: …`.
-    pub fn error(message: &str) -> Self {
+    pub fn error(message: impl Into<Passage>) -> Self {
         Self {
-            text: format!("error: {message}"),
+            text: Passage::from("error: ").then(message),
             code: 1,
             reason: "",
         }
@@ -37,7 +38,7 @@ impl Problem {
     /// An ending without further text.
     pub fn code(code: i32) -> Self {
         Self {
-            text: String::new(),
+            text: Passage::default(),
             code,
             reason: "",
         }
@@ -46,7 +47,7 @@ impl Problem {
     /// The API server's refusal.
     pub fn server(refusal: &Refusal) -> Self {
         Self {
-            text: text(refusal),
+            text: text(refusal).into(),
             code: 1,
             reason: refusal.reason,
         }
@@ -58,8 +59,8 @@ impl Problem {
             return self;
         }
         let at = self.text.find(": ").map_or(0, |at| at + 2);
-        self.text
-            .insert_str(at, &format!("error when {doing} \"{source}\": "));
+        let doing = format!("error when {doing} \"{source}\": ");
+        self.text = self.text.with_inside(at, &doing);
         self
     }
 
@@ -71,12 +72,12 @@ impl Problem {
         if problems.is_empty() {
             return Ok(());
         }
-        let texts: Vec<String> = problems
-            .into_iter()
-            .map(|problem| problem.text.trim_end().to_owned())
-            .collect();
+        let texts = problems.into_iter().enumerate().map(|(place, problem)| {
+            let end = if place > 0 { "\n" } else { "" };
+            Passage::from(end).then(problem.text.trimmed())
+        });
         Err(Self {
-            text: texts.join("\n"),
+            text: texts.collect(),
             code: 1,
             reason: "",
         })
@@ -86,7 +87,7 @@ impl Problem {
 impl From<Output> for Problem {
     fn from(output: Output) -> Self {
         Self {
-            text: format!("error: {}", output.stderr),
+            text: Passage::from("error: ").then(output.stderr),
             code: output.code,
             reason: "",
         }

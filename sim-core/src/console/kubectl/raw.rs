@@ -4,6 +4,7 @@
 pub mod discovery;
 mod read;
 
+use crate::console::not_modelled;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -25,7 +26,7 @@ struct Place {
 fn unknown() -> Problem {
     Problem {
         text: "Error from server (NotFound): the server could not find the requested resource"
-            .to_owned(),
+            .into(),
         code: 1,
         reason: "NotFound",
     }
@@ -65,7 +66,7 @@ fn body(call: &Call<'_>) -> Result<Value, Problem> {
         Some(name) => match call.session.file(name) {
             Some(text) => text.to_string(),
             None => {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "open {name}: no such file or directory"
                 )));
             }
@@ -78,7 +79,7 @@ fn body(call: &Call<'_>) -> Result<Value, Problem> {
     };
     let text = text.trim().trim_start_matches("---").trim();
     Value::parse_json(text).map_err(|error| Problem {
-        text: format!("Error from server (BadRequest): {}", error.message),
+        text: format!("Error from server (BadRequest): {}", error.message).into(),
         code: 1,
         reason: "BadRequest",
     })
@@ -202,9 +203,8 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
             call.ask(request)?.object
         }
         (verb, _, _) => {
-            return Err(Problem::error(&format!(
-                "kubectl {verb} --raw {path} is not modelled"
-            )));
+            let what = format!("kubectl {verb} --raw {path}");
+            return Err(Problem::error(not_modelled(what)));
         }
     };
     call.say(&json(&answer, KeyOrder::Sorted));

@@ -1,6 +1,8 @@
 //! `kubectl replace`. Source: `k8s.io/kubectl/pkg/cmd/replace`.
 
+use crate::base::sentence::catalogue;
 use crate::base::time::SimDuration;
+use crate::console::not_modelled;
 use crate::kube::apiserver::{Propagation, Request};
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -44,7 +46,7 @@ pub fn replace(call: &mut Call<'_>) -> Result<(), Problem> {
     let force = call.arguments.on("force");
     for flag in ["grace-period", "timeout"] {
         if call.arguments.flag(flag).is_some() && !force {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "--{flag} must have --force specified"
             )));
         }
@@ -105,9 +107,10 @@ fn in_place(call: &mut Call<'_>, item: &Item) -> Result<Value, Problem> {
         "" => call.put(object),
         "status" => call.put_status(object),
         "resize" => call.put_size(object),
-        other => Err(Problem::error(&format!(
-            "replacing the subresource {other} is not modelled"
-        ))),
+        other => {
+            let what = catalogue::REPLACING.with(&[("subresource", &other)]);
+            Err(Problem::error(not_modelled(what)))
+        }
     }
 }
 

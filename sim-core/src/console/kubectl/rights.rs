@@ -1,6 +1,8 @@
 //! `kubectl auth` and `kubectl api-versions`.
 
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
+use crate::console::not_modelled;
 use crate::console::table::Table;
 use crate::kube::apiserver::admission::policy;
 use crate::kube::apiserver::rbac::{self, Wish};
@@ -34,7 +36,7 @@ pub fn auth(call: &mut Call<'_>) -> Result<(), Problem> {
     match words.as_slice() {
         ["whoami"] => whoami(call),
         ["reconcile"] => Err(Problem::error(
-            "kubectl auth reconcile is not modelled; kubectl apply writes roles and bindings",
+            not_modelled("kubectl auth reconcile").advise(catalogue::APPLY_ROLES.plain()),
         )),
         ["can-i", _, _] if call.arguments.on("list") => Err(Problem::error(
             "list option must be specified with no arguments",
@@ -54,10 +56,10 @@ pub fn auth(call: &mut Call<'_>) -> Result<(), Problem> {
         ["can-i", ..] => Err(Problem::error(
             "you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.",
         )),
-        _ => Err(Problem::error(&format!(
-            "kubectl auth {} is not modelled",
-            words.join(" ")
-        ))),
+        _ => {
+            let what = format!("kubectl auth {}", words.join(" "));
+            Err(Problem::error(not_modelled(what)))
+        }
     }
 }
 
@@ -123,7 +125,7 @@ const PATH_VERBS: [&str; 8] = [
 fn may_ask(call: &mut Call<'_>, verb: &str, path: &str) -> Result<bool, Problem> {
     if !PATH_VERBS.contains(&verb) {
         call.stderr
-            .push_str(&format!("Warning: verb '{verb}' is not a known verb\n\n"));
+            .push(format!("Warning: verb '{verb}' is not a known verb\n\n"));
     }
     let Some(who) = call.who.clone().filter(|who| !who.is_master()) else {
         return Ok(true);
@@ -148,12 +150,12 @@ fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
     }
     if !RESOURCE_VERBS.contains(&verb) {
         call.stderr
-            .push_str(&format!("Warning: verb '{verb}' is not a known verb\n\n"));
+            .push(format!("Warning: verb '{verb}' is not a known verb\n\n"));
     }
     let (resource, name) = what.split_once('/').unwrap_or((what, ""));
     let kind = call.kind_of(resource).ok();
     if kind.is_none() && resource != "*" {
-        call.stderr.push_str(&format!(
+        call.stderr.push(format!(
             "Warning: the server doesn't have a resource type '{resource}'\n\n"
         ));
     }
@@ -164,7 +166,7 @@ fn can(call: &mut Call<'_>, verb: &str, what: &str) -> Result<bool, Problem> {
         } else {
             format!(" in group '{group}'")
         };
-        call.stderr.push_str(&format!(
+        call.stderr.push(format!(
             "Warning: resource '{}' is not namespace scoped{scope}\n\n",
             kind.map_or(resource, |kind| kind.plural)
         ));

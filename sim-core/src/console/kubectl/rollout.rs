@@ -47,7 +47,7 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     };
     if !["status", "history", "undo", "restart", "pause", "resume"].contains(&verb.as_str()) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "unknown command \"{verb} \"\nSee 'kubectl rollout -h' for help and examples"
         )));
     }
@@ -70,7 +70,7 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
             "undo" => undo(call, kind, object)?,
             "restart" => {
                 if paused(&object) {
-                    return Err(Problem::error(&format!(
+                    return Err(Problem::error(format!(
                         "deployments.apps \"{name}\" can't restart paused deployment (run rollout resume first)"
                     )));
                 }
@@ -86,7 +86,7 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
                 let pause = verb == "pause";
                 if paused(&object) == pause {
                     let word = if pause { "already" } else { "not" };
-                    return Err(Problem::error(&format!(
+                    return Err(Problem::error(format!(
                         "deployments.apps \"{name}\" is {word} paused"
                     )));
                 }
@@ -153,7 +153,7 @@ fn watch(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
         if let Some(wanted) = wanted.filter(|_| kind.kind == "Deployment") {
             let is = revisions::number(&object);
             if is != wanted {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "desired revision ({wanted}) is different from the running revision ({is})"
                 )));
             }
@@ -181,7 +181,7 @@ fn asked(call: &Call<'_>, flag: &str) -> Result<i64, Problem> {
             .parse::<i64>()
             .ok()
             .filter(|number| *number >= 0)
-            .ok_or_else(|| Problem::error(&format!("revision must be a positive integer: {text}"))),
+            .ok_or_else(|| Problem::error(format!("revision must be a positive integer: {text}"))),
     }
 }
 
@@ -276,7 +276,7 @@ fn undo(call: &mut Call<'_>, kind: &Kind, object: Value) -> Result<(), Problem> 
         list.iter()
             .find(|revision| revision.number == wanted)
             .ok_or_else(|| {
-                Problem::error(&format!(
+                Problem::error(format!(
                     "unable to find specified revision {wanted} in history"
                 ))
             })?
@@ -286,7 +286,7 @@ fn undo(call: &mut Call<'_>, kind: &Kind, object: Value) -> Result<(), Problem> 
             .rev()
             .find(|revision| revision.number < current)
             .ok_or_else(|| {
-                Problem::error(&format!(
+                Problem::error(format!(
                     "no rollout history found for deployment \"{name}\""
                 ))
             })?

@@ -132,8 +132,8 @@ fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     }
     match faults.as_slice() {
         [] => {}
-        [one] => return Err(Problem::error(one)),
-        all => return Err(Problem::error(&format!("[{}]", all.join(", ")))),
+        [one] => return Err(Problem::error(*one)),
+        all => return Err(Problem::error(format!("[{}]", all.join(", ")))),
     }
     for (kind, mut object) in chosen(call, &rest)? {
         let before = object.clone();
@@ -147,7 +147,7 @@ fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
                 &mut |container| container.set("image", image.into()),
             );
             if hits == 0 {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "unable to find container named \"{name}\""
                 )));
             }
@@ -361,13 +361,13 @@ fn change_env(container: &mut Value, set: &[Variable], gone: &[String]) {
 fn variables_from(call: &Call<'_>, from: &str) -> Result<Vec<Variable>, Problem> {
     let (word, name) = from
         .split_once('/')
-        .ok_or_else(|| Problem::error(&format!("--from must be resource/name, not {from}")))?;
+        .ok_or_else(|| Problem::error(format!("--from must be resource/name, not {from}")))?;
     let kind = call.kind_of(word)?;
     let field = match kind.kind {
         "Secret" => "secretKeyRef",
         "ConfigMap" => "configMapKeyRef",
         _ => {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "unsupported resource specified in --from: {}",
                 kind.plural
             )));
@@ -413,11 +413,11 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     for flag in ["limits", "requests"] {
         for pair in call.arguments.all(flag) {
             let (name, amount) = pair.split_once('=').ok_or_else(|| {
-                Problem::error(&format!(
+                Problem::error(format!(
                     "invalid argument syntax {pair}, expected <resource>=<value>"
                 ))
             })?;
-            Quantity::parse(amount).map_err(|error| Problem::error(&error.to_string()))?;
+            Quantity::parse(amount).map_err(|error| Problem::error(error.to_string()))?;
             changes.push((flag, name.to_owned(), amount.to_owned()));
         }
     }
@@ -446,7 +446,7 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             },
         );
         if hits == 0 {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "unable to find container named {pattern}"
             )));
         }
@@ -469,7 +469,7 @@ fn selector(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     for pair in expression.split(',') {
         let pair = pair.split_once('=').filter(|(key, _)| !key.is_empty());
         let Some((key, value)) = pair else {
-            return Err(Problem::error(&format!("invalid selector: {expression}")));
+            return Err(Problem::error(format!("invalid selector: {expression}")));
         };
         wanted.set(key, value.trim_start_matches('=').into());
     }
@@ -501,7 +501,7 @@ fn service_account(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem>
     for (kind, mut object) in chosen(call, rest)? {
         let before = object.clone();
         let Some(base) = pod_spec(kind) else {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "the object is not a pod or does not have a pod template: {}",
                 kind.kind
             )));

@@ -31,12 +31,12 @@ struct Taint {
 
 impl Taint {
     fn parse(text: &str) -> Result<Self, Problem> {
-        let wrong = || Problem::error(&format!("invalid taint spec: {text}"));
+        let wrong = || Problem::error(format!("invalid taint spec: {text}"));
         let (pair, effect) = match text.split(':').collect::<Vec<_>>().as_slice() {
             [pair] => (*pair, ""),
             [pair, effect] => {
                 if parse_effect(effect).is_none() {
-                    return Err(Problem::error(&format!(
+                    return Err(Problem::error(format!(
                         "invalid taint effect: {effect}, unsupported taint effect"
                     )));
                 }
@@ -52,7 +52,7 @@ impl Taint {
         };
         for errors in [label_value_errors(value), qualified_name_errors(key)] {
             if !errors.is_empty() {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "invalid taint spec: {text}, {}",
                     errors.join("; ")
                 )));
@@ -100,7 +100,7 @@ pub fn taint(call: &mut Call<'_>) -> Result<(), Problem> {
         } else if specs.is_empty() {
             resources.push(word.clone());
         } else {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "all resources must be specified before taint changes: {word}"
             )));
         }
@@ -115,7 +115,7 @@ pub fn taint(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let kind = first.split('/').next().unwrap_or("").to_lowercase();
     if !["node", "nodes", "no"].contains(&kind.as_str()) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "invalid resource type {kind}, only [\"node\" \"nodes\"] are supported"
         )));
     }
@@ -130,7 +130,7 @@ pub fn taint(call: &mut Call<'_>) -> Result<(), Problem> {
         .map(Taint::text)
         .collect();
     if !both.is_empty() {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "can not both modify and remove the following taint(s) in the same command: {}",
             both.join(", ")
         )));
@@ -166,10 +166,10 @@ fn read(specs: &[String]) -> Result<(Vec<Taint>, Vec<Taint>), Problem> {
         }
         let taint = Taint::parse(spec)?;
         if taint.effect.is_empty() {
-            return Err(Problem::error(&format!("invalid taint spec: {spec}")));
+            return Err(Problem::error(format!("invalid taint spec: {spec}")));
         }
         if add.iter().any(|known| known.is(&taint)) {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "duplicated taints with the same key and effect: {}",
                 taint.text()
             )));
@@ -194,7 +194,7 @@ fn change(
             .filter_map(|one| one.str_at(&["key"]))
             .collect();
         if !there.is_empty() {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "node {} already has {} taint(s) with same effect(s) and --overwrite is false",
                 name_of(node),
                 there.join(",")
@@ -216,7 +216,7 @@ fn change(
             one.key != taint.key || !(taint.effect.is_empty() || one.effect == taint.effect)
         });
         if taints.len() == before {
-            missing.push(Problem::error(&format!(
+            missing.push(Problem::error(format!(
                 "taint \"{}\" not found",
                 taint.text()
             )));

@@ -1,7 +1,10 @@
 //! `kubectl top`: samples of the metrics API, those that were set and those that machines measure.
 
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::console::table::Table;
+use crate::console::{after, no_world};
 use crate::kube::KubePlane;
 use crate::kube::apiserver::rbac::Wish;
 use crate::manifest::value::Value;
@@ -41,7 +44,7 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
         "pod" | "pods" | "po" => false,
         "node" | "nodes" | "no" => true,
         other => {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "unknown command \"{other}\" for \"kubectl top\""
             )));
         }
@@ -75,7 +78,7 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     let world = call.session.world(Orchestrator::Kubernetes)?;
     let plane = world
         .kube()
-        .ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
+        .ok_or_else(|| no_world(Orchestrator::Kubernetes))?;
     let samples: Vec<(&Value, Sample)> = pods
         .iter()
         .map(|pod| (pod, sample(plane, world, pod)))
@@ -141,15 +144,16 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             return Err(Problem {
                 text: format!(
                     "Error from server (NotFound): {kind}.metrics.k8s.io \"{place}\" not found"
-                ),
+                )
+                .into(),
                 code: 1,
                 reason: "NotFound",
             });
         }
         return Err(Problem::error(if nodes {
-            "metrics not available yet"
+            Passage::from("metrics not available yet")
         } else {
-            "Metrics not available: no pod here has a sample; sim metric set pod/NAME cpu=100m memory=64Mi gives one"
+            after("Metrics not available: ", catalogue::NO_SAMPLE.plain())
         }));
     }
     match call.arguments.flag("sort-by") {

@@ -128,14 +128,14 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
                 break;
             }
             if span == SimDuration::ZERO {
-                problems.push(Problem::error(&format!(
+                problems.push(Problem::error(format!(
                     "condition not met for {}/{name}",
                     kind.plural
                 )));
                 break;
             }
             if !step(call, deadline) {
-                problems.push(Problem::error(&format!(
+                problems.push(Problem::error(format!(
                     "timed out waiting for the condition on {}/{name}",
                     kind.plural
                 )));
@@ -238,7 +238,7 @@ fn goal(text: &str) -> Result<For, Problem> {
     if let Some(path) = text.strip_prefix("jsonpath=") {
         return path_goal(path);
     }
-    Err(Problem::error(&format!(
+    Err(Problem::error(format!(
         "unrecognized condition: \"{text}\""
     )))
 }

@@ -10,8 +10,10 @@
 
 use crate::base::arrange::Arrange;
 use crate::base::labels::Selector;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
+use crate::console::{after, no_world};
 use crate::engine::command::Orchestrator;
 use crate::engine::history::History;
 use crate::engine::world::World;
@@ -170,10 +172,10 @@ impl Watcher {
 
 fn view_of(history: &History) -> Result<View<'_>, Problem> {
     let world: Option<&World> = history.lab().world(Orchestrator::Kubernetes);
-    let world = world.ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
+    let world = world.ok_or_else(|| no_world(Orchestrator::Kubernetes))?;
     let plane = world
         .kube()
-        .ok_or_else(|| Problem::error("this session runs no kubernetes world"))?;
+        .ok_or_else(|| no_world(Orchestrator::Kubernetes))?;
     Ok(plane.view(&world.symbols, &world.substrate, world.now, world.seed))
 }
 
@@ -316,14 +318,14 @@ pub fn follow(
     }
     if span.settles {
         let at = call.now();
-        let why = if call.session.history.lab().converged() {
-            "when the cluster had converged"
+        let left = if call.session.history.lab().converged() {
+            catalogue::WATCH_CONVERGED
         } else {
-            "although the cluster has not converged"
+            catalogue::WATCH_LEFT
         };
-        call.stderr.push_str(&format!(
-            "podium: the watch was left at {at}, {why}; --request-timeout=60s watches for a minute\n"
-        ));
+        let said = left.with(&[("at", &at)]);
+        let said = said.advise(catalogue::WATCH_LONGER.plain());
+        call.stderr.push(after("podium: ", said).then("\n"));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use super::{asked, at, frame_now, loaded};
 use crate::host::EngineHost;
-use crate::protocol::{Answer, Printed, Query, Reply, Request};
+use crate::protocol::{Answer, Printed, Query, Reply, Request, Said};
 
 fn say(host: &mut EngineHost, line: &str) -> Printed {
     let replies = host.handle(Request::Console(line.to_owned()));
@@ -50,7 +50,10 @@ fn a_watch_of_what_acts_is_refused() {
     let hash = at(&mut host, 30).hash;
     let printed = say(&mut host, "watch kubectl delete pod --all");
     assert_eq!((printed.code, printed.every_us), (1, 0));
-    assert!(printed.stderr.contains("only what looks can be repeated"));
+    let Said::Own { key, .. } = &printed.stderr[1] else {
+        panic!("{printed:?}")
+    };
+    assert_eq!(key, "watch-changes");
     assert_eq!(frame_now(&mut host).hash, hash);
     // One that has begun ends when its command can no longer be repeated.
     assert_eq!(say(&mut host, "watch").code, 1);

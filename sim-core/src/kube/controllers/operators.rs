@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::name::Name;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::apiserver::{ApiServer, Propagation, Refusal, Request, known, read};
@@ -75,10 +76,10 @@ impl Operators {
         &mut self,
         operator: Arc<Operator>,
         turn: &mut Turn<'_, '_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Sentence> {
         self.plans.retain(|known| known.name != operator.name);
         if self.plans.len() >= OPERATORS_MAX {
-            return Err(format!("at most {OPERATORS_MAX} operators are modelled"));
+            return Err(catalogue::OPERATORS_MOST.with(&[("most", &OPERATORS_MAX)]));
         }
         let resource = operator.resource.clone();
         self.plans.push(operator);

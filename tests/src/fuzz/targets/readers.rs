@@ -60,7 +60,7 @@ pub(super) fn compose(text: &str) -> String {
     session
         .files
         .insert("compose.yaml".to_owned(), Arc::from(text));
-    let mut said = session.run("docker compose -f compose.yaml config").stderr;
+    let mut said = String::from(session.run("docker compose -f compose.yaml config").stderr);
     let source = Source::new("stack.yml", text);
     let stack = load_stack(&source, "s", &Variables::new(), &|_| None);
     for problem in &stack.problems {

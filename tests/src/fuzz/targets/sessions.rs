@@ -17,7 +17,7 @@ pub(super) fn lines(command: &str, text: &str) -> String {
     let mut said = String::new();
     let script = match sim_core::console::script::parse(text) {
         Ok(lines) => lines,
-        Err(error) => return error.message,
+        Err(error) => return error.message.into(),
     };
     for mut line in script.into_iter().take(LINES_MAX) {
         line.at = None;
@@ -65,7 +65,7 @@ pub(super) fn shorten(words: &mut Vec<String>) {
 pub(super) fn play(text: &str) -> String {
     let parsed = match scenario::parse(text) {
         Ok(parsed) => parsed,
-        Err((_, message)) => return message,
+        Err((_, message)) => return message.into(),
     };
     if parsed.cluster.iter().any(|(_, line)| {
         let machines = line.strip_prefix("nodes").unwrap_or("");
@@ -103,7 +103,7 @@ pub(super) fn play(text: &str) -> String {
 pub(super) fn message(input: &[u8]) -> String {
     let request = match protocol::decode::<Request>(input) {
         Ok(request) => request,
-        Err(message) => return message,
+        Err(message) => return message.into(),
     };
     let mut host = EngineHost::new();
     let (mut replies, mut said) = (host.handle(request), String::new());

@@ -4,8 +4,11 @@
 use std::sync::Arc;
 
 use super::{Global, containers, host, select, up};
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
 use crate::compose::{Request, Response, UpOptions, lower};
+use crate::console::docker::asks_nothing;
 use crate::console::docker::container::{more, run as launch, until, verb};
 use crate::console::docker::flags::{Grammar, parse};
 use crate::console::{Output, Session};
@@ -72,9 +75,7 @@ fn kill(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
         other => {
             return Err(Output::error(
                 1,
-                format!(
-                    "docker compose kill is modelled with SIGKILL, SIGTERM, SIGINT and SIGQUIT, not with {other}"
-                ),
+                catalogue::SIGNALS.with(&[("signal", &other)]),
             ));
         }
     };
@@ -84,7 +85,7 @@ fn kill(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
         .collect();
     if names.is_empty() {
         return Ok(Output {
-            stderr: "no container to kill\n".to_owned(),
+            stderr: "no container to kill\n".into(),
             ..Output::default()
         });
     }
@@ -107,7 +108,7 @@ fn kill(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
             .map(|name| format!(" Container {name} Killed \n")),
     );
     Ok(Output {
-        stderr: text,
+        stderr: text.into(),
         ..Output::default()
     })
 }
@@ -116,7 +117,7 @@ fn remove(session: &mut Session, global: &Global, words: &[String]) -> Result<Ou
     let parsed = parse(&RM, words)?;
     host(session)?;
     let project = global.name(session)?;
-    let mut text = String::new();
+    let mut text = Passage::default();
     if parsed.has("stop") {
         text = up::run(session, global, "stop", &parsed.words)?.stderr;
     }
@@ -126,18 +127,13 @@ fn remove(session: &mut Session, global: &Global, words: &[String]) -> Result<Ou
         .collect();
     if names.is_empty() {
         return Ok(Output {
-            stderr: format!("{text}No stopped containers\n"),
+            stderr: text.then("No stopped containers\n"),
             ..Output::default()
         });
     }
     if !parsed.has("force") {
-        return Err(Output::error(
-            1,
-            format!(
-                "? Going to remove {} (y/N): this console asks no questions, use --force",
-                names.join(", ")
-            ),
-        ));
+        let question = format!("? Going to remove {} (y/N): ", names.join(", "));
+        return Err(asks_nothing(&question));
     }
     let list: Vec<Arc<str>> = names.iter().map(|name| name.as_str().into()).collect();
     let request = Request::Remove {
@@ -146,10 +142,11 @@ fn remove(session: &mut Session, global: &Global, words: &[String]) -> Result<Ou
     };
     verb::act(session, request)?;
     for word in ["Removing", "Removed"] {
-        text.extend(
-            names
-                .iter()
-                .map(|name| format!(" Container {name} {word} \n")),
+        let lines = names.iter();
+        text.push(
+            lines
+                .map(|name| format!(" Container {name} {word} \n"))
+                .collect::<String>(),
         );
     }
     Ok(Output {
@@ -166,7 +163,7 @@ fn wait(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
     let mut output = Output::default();
     for name in names {
         let code = more::await_end(session, &name)?;
-        output.stdout.push_str(&format!("{code}\n"));
+        output.stdout.push(format!("{code}\n"));
         output.code = code;
     }
     Ok(output)
@@ -203,7 +200,7 @@ fn one_off(session: &mut Session, global: &Global, words: &[String]) -> Result<O
     steps.push((Arc::new(own), options));
     for (project, options) in steps {
         let prepared = up::operate(session, Request::Up { project, options }, LONGEST)?;
-        notes.push_str(&prepared.stderr);
+        notes.push(prepared.stderr);
         if prepared.code != 0 {
             return Err(Output {
                 stderr: notes,
@@ -249,7 +246,7 @@ fn one_off(session: &mut Session, global: &Global, words: &[String]) -> Result<O
             now.since(crate::base::time::SimTime::ZERO).as_micros()
         ),
     };
-    notes.push_str(&format!(" Container {container} Creating \n"));
+    notes.push(format!(" Container {container} Creating \n"));
     let request = Request::Create {
         name: container.as_str().into(),
         config: Arc::new(config),
@@ -260,11 +257,11 @@ fn one_off(session: &mut Session, global: &Global, words: &[String]) -> Result<O
         Err(refusal) => {
             return Err(Output::error(
                 1,
-                format!("{notes}Error response from daemon: {}", refusal.message),
+                notes.then(format!("Error response from daemon: {}", refusal.message)),
             ));
         }
     }
-    notes.push_str(&format!(" Container {container} Created \n"));
+    notes.push(format!(" Container {container} Created \n"));
     launch::launch(
         session,
         &container,

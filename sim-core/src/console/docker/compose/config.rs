@@ -77,19 +77,17 @@ pub fn run(session: &mut Session, global: &Global, words: &[String]) -> Result<O
         text.replace('$', "$$")
     };
     let mut output = Output {
-        stdout: if parsed.has("quiet") {
-            String::new()
-        } else {
-            text
-        },
         stderr: warnings,
-        code: 0,
+        ..Output::default()
     };
+    if !parsed.has("quiet") {
+        output.stdout.push(text);
+    }
     if let Some(file) = parsed.value("output") {
         let text = std::mem::take(&mut output.stdout);
         session.files.insert(
             file.strip_prefix("./").unwrap_or(file).to_owned(),
-            text.into(),
+            String::from(text).into(),
         );
     }
     Ok(output)

@@ -52,7 +52,7 @@ fn copy(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
     };
     let mut output = Output::default();
     let mut tell = |name: &str, verb: &str, what: &str| {
-        output.stderr.push_str(&format!(" {name} {verb} {what}\n"));
+        output.stderr.push(format!(" {name} {verb} {what}\n"));
     };
     match (Side::read(source), Side::read(target)) {
         (Side::Inside(..), Side::Inside(..)) => {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::{Global, host, select};
 use crate::base::limits::MAX_REPLICAS;
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
 use crate::compose::store::State;
 use crate::compose::{DownOptions, Images, Part, Request, Response, UpOptions};
@@ -153,7 +155,7 @@ fn attach(
         .collect();
     output
         .stdout
-        .push_str(&format!("Attaching to {}\n", names.join(", ")));
+        .push(format!("Attaching to {}\n", names.join(", ")));
     let all_ended = |session: &Session| {
         members(session).is_ok_and(|members| {
             let mut states = members.iter().map(|(_, state, _)| *state);
@@ -165,12 +167,12 @@ fn attach(
     words.extend(services.iter().cloned());
     output
         .stdout
-        .push_str(&super::look::logs(session, global, &words)?.stdout);
+        .push(&super::look::logs(session, global, &words)?.stdout);
     for (name, state, code) in members(session)? {
         if state == State::Exited {
             output
                 .stdout
-                .push_str(&format!("{name} exited with code {code}\n"));
+                .push(format!("{name} exited with code {code}\n"));
         }
     }
     if !all_ended(session) {
@@ -198,9 +200,8 @@ fn scales(pairs: &[&str]) -> Result<Vec<(Arc<str>, u32)>, Output> {
             if count > MAX_REPLICAS {
                 return Err(Output::error(
                     1,
-                    format!(
-                        "{count} containers of one service are not modelled; {MAX_REPLICAS} are"
-                    ),
+                    catalogue::CONTAINERS_MANY
+                        .with(&[("containers", &count), ("most", &MAX_REPLICAS)]),
                 ));
             }
             Ok((Arc::from(name), count))
@@ -238,7 +239,7 @@ fn begin(
     }
     if project.services.is_empty() {
         return Err(Output {
-            stderr: format!("{warnings}no service selected\n"),
+            stderr: warnings.then("no service selected\n"),
             code: 1,
             ..Output::default()
         });
@@ -272,26 +273,24 @@ fn begin(
     };
     let longest = longest.filter(|span| !span.is_zero());
     let mut output = operate(session, request, longest.unwrap_or(LONGEST))?;
-    output.stderr.insert_str(0, &format!("{warnings}{note}"));
+    output.stderr.put_before(warnings.then(note));
     Ok(output)
 }
 
 /// What is said of images that are built: what their build makes is not known.
 fn built(
     services: &crate::base::sorted::SortedMap<Arc<str>, crate::api::compose::service::Service>,
-) -> String {
+) -> Passage {
     let images: Vec<&str> = services
         .values()
         .filter(|service| service.build)
         .map(|service| &*service.image)
         .collect();
     if images.is_empty() {
-        return String::new();
+        return Passage::default();
     }
-    format!(
-        "builds are not modelled: {} run the documented default program (or what a programs block says)\n",
-        images.join(", ")
-    )
+    let said = catalogue::BUILDS.with(&[("images", &images.join(", "))]);
+    Passage::from(said).then("\n")
 }
 
 fn scale(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
@@ -315,12 +314,12 @@ fn scale(session: &mut Session, global: &Global, words: &[String]) -> Result<Out
         options,
     };
     let mut output = operate(session, request, LONGEST)?;
-    output.stderr.insert_str(0, &warnings);
+    output.stderr.put_before(warnings);
     Ok(output)
 }
 
 /// The project and its part that the words name. Without a file the containers' labels serve.
-fn part(session: &Session, global: &Global, parsed: &Parsed) -> Result<(Part, String), Output> {
+fn part(session: &Session, global: &Global, parsed: &Parsed) -> Result<(Part, Passage), Output> {
     host(session)?;
     let grace = verb::grace(parsed)?;
     let services: Vec<Arc<str>> = parsed
@@ -346,7 +345,7 @@ fn part(session: &Session, global: &Global, parsed: &Parsed) -> Result<(Part, St
                     services,
                     grace,
                 };
-                Ok((part, String::new()))
+                Ok((part, Passage::default()))
             }
             _ => Err(output),
         },
@@ -375,7 +374,7 @@ fn part_of(
         },
     };
     let mut output = operate(session, request, LONGEST)?;
-    output.stderr.insert_str(0, &warnings);
+    output.stderr.put_before(warnings);
     Ok(output)
 }
 
@@ -399,7 +398,7 @@ fn down(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
         images,
     };
     let mut output = operate(session, Request::Down { part, options }, LONGEST)?;
-    output.stderr.insert_str(0, &warnings);
+    output.stderr.put_before(warnings);
     Ok(output)
 }
 
@@ -411,7 +410,7 @@ fn pull(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
     let mut images: Vec<Arc<str>> = Vec::new();
     for service in project.services.values() {
         if service.build {
-            stderr.push_str(&format!(
+            stderr.push(format!(
                 " Service {} Skipped - No image to be pulled \n",
                 service.name
             ));
@@ -424,26 +423,26 @@ fn pull(session: &mut Session, global: &Global, words: &[String]) -> Result<Outp
         missing_only: parsed.value("policy") == Some("missing"),
     };
     let mut output = operate(session, request, LONGEST)?;
-    output.stderr.insert_str(0, &stderr);
+    output.stderr.put_before(stderr);
     Ok(output)
 }
 
 fn build(session: &mut Session, global: &Global, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&BUILD, words)?;
     host(session)?;
-    let (project, mut stderr) = global.project(session, &parsed.words)?;
+    let (project, warnings) = global.project(session, &parsed.words)?;
     let project = select(project, &parsed.words, parsed.has("with-dependencies"))?;
-    stderr.push_str(&built(&project.services));
+    let mut stderr = warnings.then(built(&project.services));
     for service in project.services.values().filter(|service| service.build) {
         let image = service.image.clone();
-        stderr.push_str(&format!(" Image {image} Building \n"));
+        stderr.push(format!(" Image {image} Building \n"));
         verb::act(
             session,
             Request::Build {
                 image: image.clone(),
             },
         )?;
-        stderr.push_str(&format!(" Image {image} Built \n"));
+        stderr.push(format!(" Image {image} Built \n"));
     }
     Ok(Output {
         stderr,
@@ -482,9 +481,10 @@ pub fn operate(
         output.code = code.unwrap_or(0);
     }
     if !over && session.wait {
-        output.stderr.push_str(&format!(
-            "context deadline exceeded: the command still waits after {longest}\n"
-        ));
+        let waits = catalogue::STILL_WAITS.with(&[("long", &longest)]);
+        output.stderr.push("context deadline exceeded: ");
+        output.stderr.push(waits);
+        output.stderr.end_line();
         output.code = 1;
     }
     Ok(output)

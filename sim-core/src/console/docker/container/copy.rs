@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use super::row::{Engine, Row};
+use crate::base::sentence::catalogue;
 use crate::console::docker::flags::{Grammar, parse};
+use crate::console::docker::not_modelled;
 use crate::console::docker::words::human_size;
 use crate::console::host::carry;
 use crate::console::host::place::Place;
@@ -82,7 +84,7 @@ pub fn run(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     };
     let mut output = Output::default();
     if !parsed.has("quiet") {
-        output.stderr = copied.summary(target);
+        output.stderr = copied.summary(target).into();
     }
     Ok(output)
 }
@@ -118,17 +120,19 @@ pub fn from_container(
     local: &str,
 ) -> Result<Copied, Output> {
     if local == "-" {
-        return Err(refused("a tar archive on standard output"));
+        return Err(not_modelled(catalogue::TAR_OUTPUT.plain()));
     }
     let path = absolute(path);
     let node = look(session, row, |sight| sight.look(&path))?;
     let text = match node {
         Ok(Node::File(text)) => text,
         Ok(Node::Opaque(_)) => {
-            return Err(refused(&format!("what is in {path}, but its size,")));
+            return Err(not_modelled(
+                catalogue::FILE_CONTENT.with(&[("path", &path)]),
+            ));
         }
         Ok(Node::Directory(_) | Node::Link(_) | Node::Device) => {
-            return Err(refused("docker cp of whole directories"));
+            return Err(not_modelled(catalogue::COPY_DIRECTORIES.plain()));
         }
         Err(_) => return Err(no_file(&path, name)),
     };
@@ -149,13 +153,13 @@ pub fn to_container(
     path: &str,
 ) -> Result<Copied, Output> {
     if local == "-" {
-        return Err(refused("a tar archive on standard input"));
+        return Err(not_modelled(catalogue::TAR_INPUT.plain()));
     }
     let plain = local.trim_start_matches("./");
     let Some(text) = session.files.get(plain).cloned() else {
         let folder = format!("{}/", plain.trim_end_matches('/'));
         if session.files.keys().any(|file| file.starts_with(&folder)) {
-            return Err(refused("docker cp of whole directories"));
+            return Err(not_modelled(catalogue::COPY_DIRECTORIES.plain()));
         }
         return Err(Output::error(
             1,
@@ -209,7 +213,7 @@ pub fn to_container(
 /// Looks at a container's files as its processes see them.
 fn look<T>(session: &Session, row: &Row, read: impl FnOnce(&Sight<'_>) -> T) -> Result<T, Output> {
     let engine = Engine::of(session)?;
-    let never = || refused("docker cp of a container that has never run");
+    let never = || not_modelled(catalogue::COPY_NEVER_RUN.plain());
     let container = row.process.ok_or_else(never)?;
     let place = Place::of_container(engine.world, container, engine.now).ok_or_else(never)?;
     Ok(read(&Sight::container(&place, container)))
@@ -260,10 +264,6 @@ fn no_file(path: &str, container: &str) -> Output {
             "Error response from daemon: Could not find the file {path} in container {container}"
         ),
     )
-}
-
-fn refused(what: &str) -> Output {
-    Output::error(1, format!("{what} is not modelled"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::row::Engine;
 use super::{until, verb};
 use crate::base::arrange::Arrange;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
 use crate::compose::client::split_tag;
 use crate::compose::view::image_id;
@@ -13,7 +14,7 @@ use crate::compose::{Request, Response};
 use crate::console::docker::flags::{Grammar, grammar, parse};
 use crate::console::docker::listing::{Listing, filters, inspected, passes};
 use crate::console::docker::words::{human_size, short};
-use crate::console::docker::{each, not_modelled, unknown_command};
+use crate::console::docker::{asks_nothing, each, not_modelled, unknown_command};
 use crate::console::table::width;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
@@ -75,7 +76,7 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
         "history" => history(session, words),
         "prune" => prune(session, words),
         "build" | "push" | "tag" | "save" | "load" | "import" => {
-            Err(not_modelled(&format!("docker image {verb}")))
+            Err(not_modelled(format!("docker image {verb}")))
         }
         word => Err(unknown_command("docker image", word)),
     }
@@ -341,7 +342,7 @@ pub fn ensure(
     image: &str,
     policy: &str,
     quiet: bool,
-    notes: &mut String,
+    notes: &mut Passage,
 ) -> Result<(), String> {
     let (repository, tag) = split_tag(image);
     let full = format!("{repository}:{tag}");
@@ -356,14 +357,14 @@ pub fn ensure(
     match (policy, is_present) {
         ("missing", true) | ("never", _) => return Ok(()),
         ("missing", false) if !quiet => {
-            notes.push_str(&format!("Unable to find image '{full}' locally\n"));
+            notes.push(format!("Unable to find image '{full}' locally\n"));
         }
         _ => {}
     }
     let before = layers_before(session);
     fetch(session, image, false)?;
     if !quiet {
-        notes.push_str(&progress(session, &full, is_present, &before));
+        notes.push(progress(session, &full, is_present, &before));
     }
     Ok(())
 }
@@ -548,10 +549,7 @@ pub fn history(session: &Session, words: &[String]) -> Result<Output, Output> {
 pub fn prune(session: &mut Session, words: &[String]) -> Result<Output, Output> {
     let parsed = parse(&PRUNE, words)?;
     if !parsed.has("force") {
-        return Err(Output::error(
-            1,
-            "docker image prune: this console asks no questions, use --force",
-        ));
+        return Err(asks_nothing("docker image prune: "));
     }
     let all: Vec<String> = unused(session)?
         .into_iter()

@@ -4,17 +4,16 @@
 use super::row::Engine;
 use super::{until, verb};
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
 use crate::compose::Request;
 use crate::compose::store::{EngineEvent, State};
 use crate::compose::view::container_id;
-use crate::console::docker::each;
 use crate::console::docker::flags::{Grammar, grammar, parse};
-use crate::console::docker::follow;
 use crate::console::docker::listing::{filters, labelled, passes};
-use crate::console::docker::template;
 use crate::console::docker::words::nanos_text;
+use crate::console::docker::{each, follow, template};
 use crate::console::host::place::Place;
 use crate::console::host::ps;
 use crate::console::host::sight::Sight;
@@ -89,12 +88,8 @@ pub fn await_end(session: &mut Session, name: &str) -> Result<i32, Output> {
     };
     until(session, LONGEST, |session| ended(session).is_some());
     ended(session).ok_or_else(|| {
-        Output::error(
-            1,
-            format!(
-                "container {name} still runs after {LONGEST}; this console does not wait longer"
-            ),
-        )
+        let said = catalogue::STILL_RUNS.with(&[("name", &name), ("long", &LONGEST)]);
+        Output::error(1, said)
     })
 }
 

@@ -8,15 +8,16 @@ use super::row::Engine;
 use super::{image, verb};
 use crate::api::swarm::service::MountKind;
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::SortedMap;
 use crate::compose::resource::BUILT_IN;
 use crate::compose::store::{Made, State};
 use crate::compose::view::{container_id, network_id};
 use crate::compose::{ComposePlane, Request, Response};
-use crate::console::docker::each;
 use crate::console::docker::flags::{Grammar, Parsed, grammar, parse};
 use crate::console::docker::listing::{Listing, filters, inspected, labelled, passes};
 use crate::console::docker::words::human_size;
+use crate::console::docker::{asks_nothing, each};
 use crate::console::table::Table;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
@@ -35,7 +36,7 @@ fn host(session: &Session) -> Result<(&World, &ComposePlane), Output> {
     world
         .compose()
         .map(|plane| (world, plane))
-        .ok_or_else(|| Output::error(1, "this world has no engine"))
+        .ok_or_else(|| Output::error(1, catalogue::NO_ENGINE.plain()))
 }
 
 const NETWORK_CREATE: Grammar = grammar(
@@ -291,10 +292,7 @@ fn confirmed(parsed: &Parsed, what: &str) -> Result<(), Output> {
     if parsed.has("force") {
         return Ok(());
     }
-    Err(Output::error(
-        1,
-        format!("docker {what}: this console asks no questions, use --force"),
-    ))
+    Err(asks_nothing(&format!("docker {what}: ")))
 }
 
 /// `docker volume VERB`.

@@ -9,6 +9,8 @@ use crate::api::compose::service::{Port, Restart};
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::swarm::service::{Mount, MountKind};
 use crate::base::rng::{Stream, stable_hash};
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::compose::store::State;
@@ -63,14 +65,14 @@ const CREATE: Grammar = Grammar {
 /// `docker run`.
 pub fn run(session: &mut Session, input: &[String]) -> Result<Output, Output> {
     let parsed = parse(&RUN, input)?;
-    let mut notes = String::new();
+    let mut notes = Passage::default();
     let id = create(session, &parsed, "run", &mut notes)?;
     let name = super::verb::name_of(session, &id).unwrap_or_default();
     let detached = parsed.has("detach");
     launch(session, &name, detached, "docker: ", notes, &id).map_err(|mut refused| {
         // The client prints the identifier before it asks for the start.
         if detached {
-            refused.stdout = format!("{id}\n");
+            refused.stdout = format!("{id}\n").into();
         }
         refused
     })
@@ -86,7 +88,7 @@ pub fn launch(
     name: &str,
     detached: bool,
     prefix: &str,
-    mut notes: String,
+    mut notes: Passage,
     id: &str,
 ) -> Result<Output, Output> {
     let containers = vec![Arc::from(name)];
@@ -103,7 +105,7 @@ pub fn launch(
         Some((world.symbols.text(error).to_owned(), row.refusal))
     });
     if let Some((message, code)) = refused.flatten() {
-        notes.push_str(&format!(
+        notes.push(format!(
             "{prefix}Error response from daemon: {message}\n\nRun 'docker run --help' for more information\n"
         ));
         return Err(Output {
@@ -114,7 +116,7 @@ pub fn launch(
     }
     if detached {
         return Ok(Output {
-            stdout: format!("{id}\n"),
+            stdout: format!("{id}\n").into(),
             stderr: notes,
             code: 0,
         });
@@ -142,7 +144,7 @@ pub fn last_words(session: &Session, name: &str, since: SimTime) -> Option<(Stri
 }
 
 /// Prints what an attached container prints until it ends, and ends with its code.
-fn follow(session: &mut Session, name: &str, mut notes: String) -> Result<Output, Output> {
+fn follow(session: &mut Session, name: &str, mut notes: Passage) -> Result<Output, Output> {
     let world = session.world(Orchestrator::Compose)?;
     let ends = verb::stored(session, name, |row| {
         let program = row
@@ -159,7 +161,7 @@ fn follow(session: &mut Session, name: &str, mut notes: String) -> Result<Output
         });
         let (stdout, code) = end.unwrap_or_default();
         return Ok(Output {
-            stdout,
+            stdout: stdout.into(),
             stderr: notes,
             code,
         });
@@ -169,8 +171,8 @@ fn follow(session: &mut Session, name: &str, mut notes: String) -> Result<Output
             verb::state(session, name).is_none_or(|state| state == "exited")
         });
     } else {
-        notes
-            .push_str("the container goes on running; this console does not stay attached to it\n");
+        notes.push(catalogue::GOES_ON.plain());
+        notes.push("\n");
     }
     let now = session.history.now();
     let world = session.world(Orchestrator::Compose)?;
@@ -189,7 +191,7 @@ fn follow(session: &mut Session, name: &str, mut notes: String) -> Result<Output
     })
     .unwrap_or_default();
     Ok(Output {
-        stdout,
+        stdout: stdout.into(),
         stderr: notes,
         code,
     })
@@ -198,10 +200,10 @@ fn follow(session: &mut Session, name: &str, mut notes: String) -> Result<Output
 /// `docker create`.
 pub fn create_only(session: &mut Session, input: &[String]) -> Result<Output, Output> {
     let parsed = parse(&CREATE, input)?;
-    let mut notes = String::new();
+    let mut notes = Passage::default();
     let id = create(session, &parsed, "create", &mut notes)?;
     Ok(Output {
-        stdout: format!("{id}\n"),
+        stdout: format!("{id}\n").into(),
         stderr: notes,
         code: 0,
     })
@@ -212,14 +214,12 @@ fn create(
     session: &mut Session,
     parsed: &Parsed,
     word: &str,
-    notes: &mut String,
+    notes: &mut Passage,
 ) -> Result<String, Output> {
     if session.history.lab().world(Orchestrator::Compose).is_none() {
         return Err(Output::error(
             125,
-            format!(
-                "docker {word} is modelled on the Compose world's host; this session runs none"
-            ),
+            catalogue::ON_COMPOSE_HOST.with(&[("word", &word)]),
         ));
     }
     let refuse = |message: &str| {
@@ -243,7 +243,7 @@ fn create(
     let fetched = image::ensure(session, &config.image, policy, parsed.has("quiet"), notes);
     if let Err(message) = fetched {
         let mut output = refuse(&message);
-        output.stderr.insert_str(0, notes);
+        output.stderr.put_before(&*notes);
         return Err(output);
     }
     let name = match parsed.value("name") {

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::row::Engine;
 use super::until;
+use crate::base::sentence::catalogue;
 use crate::base::time::SimDuration;
 use crate::compose::{Refusal, Request, Response};
-use crate::console::docker::each;
+use crate::console;
 use crate::console::docker::flags::{Grammar, Parsed, parse};
+use crate::console::docker::{each, not_modelled};
 use crate::console::{Output, Session};
 use crate::engine::command::{Answer, Command, Orchestrator};
 
@@ -64,20 +66,15 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
         .iter()
         .find(|grammar| grammar.path.strip_prefix("docker ") == Some(verb))
     else {
-        return Err(crate::console::docker::not_modelled(&format!(
-            "docker {verb}"
-        )));
+        return Err(not_modelled(format!("docker {verb}")));
     };
     let parsed = parse(grammar, words)?;
     if session.history.lab().world(Orchestrator::Compose).is_none() {
         let engine = Engine::of(session)?;
         engine.find(&parsed.words[0])?;
-        return Err(Output::error(
-            1,
-            format!(
-                "docker {verb} of a task's container is not modelled; see sim fault container-kill"
-            ),
-        ));
+        let said = console::not_modelled(catalogue::OF_TASK.with(&[("verb", &verb)]));
+        let see = catalogue::SEE.with(&[("command", &"sim fault container-kill")]);
+        return Err(Output::error(1, said.advise(see)));
     }
     let restart = match parsed.value("restart") {
         Some(text) => Some(super::run::restart(text).map_err(|message| Output::error(1, message))?),
@@ -94,9 +91,7 @@ pub fn run(session: &mut Session, verb: &str, words: &[String]) -> Result<Output
         Some(signal) => {
             return Err(Output::error(
                 1,
-                format!(
-                    "docker kill is modelled with SIGKILL, SIGTERM, SIGINT and SIGQUIT: what a program does at {signal} is not known"
-                ),
+                catalogue::SIGNAL_UNKNOWN.with(&[("signal", &signal)]),
             ));
         }
     };

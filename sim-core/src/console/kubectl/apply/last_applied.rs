@@ -27,7 +27,7 @@ pub fn set(call: &mut Call<'_>) -> Result<(), Problem> {
             continue;
         };
         if of(&current).is_none() && !call.arguments.on("create-annotation") {
-            problems.push(Problem::error(&format!("no last-applied-configuration annotation found on resource: {name}, to create the annotation, run the command with --create-annotation")));
+            problems.push(Problem::error(format!("no last-applied-configuration annotation found on resource: {name}, to create the annotation, run the command with --create-annotation")));
             continue;
         }
         let remembered = remembering(&item.object);
@@ -68,7 +68,7 @@ pub fn view(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     for object in objects {
         let Some(applied) = of(&object) else {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "no last-applied-configuration annotation found on resource: {}",
                 name_of(&object)
             )));
@@ -81,7 +81,7 @@ pub fn view(call: &mut Call<'_>) -> Result<(), Problem> {
                 call.say(&text);
             }
             Some(other) => {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "Unexpected -o output mode: {other}, the flag 'output' must be one of yaml|json\nSee 'view-last-applied -h' for help and examples"
                 )));
             }

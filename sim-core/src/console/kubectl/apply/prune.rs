@@ -103,7 +103,7 @@ fn kinds(call: &Call<'_>) -> Result<Vec<&'static Kind>, Problem> {
             // `core/v1/Pod`, `apps/v1/Deployment`.
             let parts: Vec<&str> = text.split('/').collect();
             let [group, version, kind] = parts.as_slice() else {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "invalid GroupVersionKind format: {text}, please follow <group/version/kind>"
                 )));
             };
@@ -114,7 +114,7 @@ fn kinds(call: &Call<'_>) -> Result<Vec<&'static Kind>, Problem> {
             };
             let found = call.view()?.store.kind_of_object(&api_version, kind);
             found.ok_or_else(|| {
-                Problem::error(&format!(
+                Problem::error(format!(
                     "no matches for kind \"{kind}\" in version \"{api_version}\""
                 ))
             })

@@ -60,10 +60,10 @@ pub fn apply(call: &mut Call<'_>, item: &Item) -> Result<Value, Problem> {
             let text = problem
                 .text
                 .split_once("): ")
-                .map_or(problem.text.as_str(), |(_, text)| text)
+                .map_or(&*problem.text, |(_, text)| text)
                 .to_owned();
             Err(Problem {
-                text: format!("error: {text}\n{ADVICE}"),
+                text: format!("error: {text}\n{ADVICE}").into(),
                 ..problem
             })
         }

@@ -37,7 +37,7 @@ pub(super) fn generate(
             match (behavior, there) {
                 ("" | "unspecified" | "create", None) => objects.push(made),
                 ("" | "unspecified" | "create", Some(_)) => {
-                    return Err(Problem::error(&format!(
+                    return Err(Problem::error(format!(
                         "id resid.ResId{{Kind:\"{kind}\", Name:\"{}\"}} exists; behavior must be merge or replace",
                         name_of(&made)
                     )));
@@ -45,13 +45,13 @@ pub(super) fn generate(
                 ("replace", Some(there)) => *there = made,
                 ("merge", Some(there)) => merge(there, &made),
                 ("replace" | "merge", None) => {
-                    return Err(Problem::error(&format!(
+                    return Err(Problem::error(format!(
                         "id resid.ResId{{Kind:\"{kind}\", Name:\"{}\"}} does not exist; cannot merge or replace",
                         name_of(&made)
                     )));
                 }
                 (other, _) => {
-                    return Err(Problem::error(&format!("unknown behavior \"{other}\"")));
+                    return Err(Problem::error(format!("unknown behavior \"{other}\"")));
                 }
             }
         }
@@ -96,7 +96,7 @@ fn one(
     }
     for (key, value) in pairs(given, folder, entry)? {
         if object.path(&["data", &key]).is_some() {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "configmap {name} illegally repeats the key `{key}`"
             )));
         }
@@ -134,7 +134,7 @@ fn pairs(given: Given<'_>, folder: &str, entry: &Value) -> Result<Vec<(String, S
         let path = inside(folder, path);
         let found = given.file(&path).map(ToString::to_string);
         found.ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "loading KV pairs: file sources: [{path}]: open {path}: no such file or directory"
             ))
         })
@@ -143,7 +143,7 @@ fn pairs(given: Given<'_>, folder: &str, entry: &Value) -> Result<Vec<(String, S
     for source in list(entry, "literals") {
         let literal = source.as_str().unwrap_or("");
         let (key, value) = literal.split_once('=').ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "invalid literal source {literal}, expected key=value"
             ))
         })?;

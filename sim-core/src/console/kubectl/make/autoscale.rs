@@ -40,7 +40,7 @@ impl Wanted {
             let share = percent.parse::<i32>().ok().filter(|share| *share >= 0);
             return share
                 .map(|share| Self::Percent(share.into()))
-                .ok_or_else(|| Problem::error(&format!("invalid percentage value: {percent}")));
+                .ok_or_else(|| Problem::error(format!("invalid percentage value: {percent}")));
         }
         let plain = text
             .bytes()
@@ -52,7 +52,7 @@ impl Wanted {
         };
         match Quantity::parse(&amount) {
             Ok(_) => Ok(Self::Amount(amount)),
-            Err(_) => Err(Problem::error(&format!(
+            Err(_) => Err(Problem::error(format!(
                 "invalid resource {resource} value: {text}"
             ))),
         }
@@ -89,18 +89,18 @@ pub fn autoscale(call: &mut Call<'_>) -> Result<(), Problem> {
         number(call, "max")?.unwrap_or(-1),
     );
     if most < 1 {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "--max=MAXPODS is required and must be at least 1, max: {most}"
         )));
     }
     if most < least {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "--max=MAXPODS must be larger or equal to --min=MINPODS, max: {most}, min: {least}"
         )));
     }
     let percent = number(call, "cpu-percent")?;
     if percent.is_some() {
-        call.stderr.push_str("Flag --cpu-percent has been deprecated, Use --cpu with percentage or resource quantity format (e.g., '70%' for utilization or '500m' for milliCPU).\n");
+        call.stderr.push("Flag --cpu-percent has been deprecated, Use --cpu with percentage or resource quantity format (e.g., '70%' for utilization or '500m' for milliCPU).\n");
     }
     let given = |flag: &str| call.arguments.flag(flag).filter(|text| !text.is_empty());
     let percent = percent.filter(|percent| *percent > 0);
@@ -130,7 +130,7 @@ pub fn autoscale(call: &mut Call<'_>) -> Result<(), Problem> {
             .of_kind(kind)
             .is_some_and(|(_, version)| version.scale.is_some());
         if !custom && (kind.custom || !scalable.contains(&kind.kind)) {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "cannot autoscale a {}: no kind match found",
                 kind.kind
             )));

@@ -40,25 +40,25 @@ impl Entries<'_> {
         let faults = name::config_key(key);
         match self.of {
             Of::ConfigMap if !faults.is_empty() => {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "{key:?} is not a valid key name for a ConfigMap: {}",
                     faults.join(",")
                 )));
             }
             Of::Secret if !faults.is_empty() => {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "{key:?} is not valid key name for a Secret {}",
                     faults.join(";")
                 )));
             }
             Of::ConfigMap if self.map.get(key).is_some() => {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "cannot add key {key:?}, another key by that name already exists in Data for ConfigMap {:?}",
                     self.name
                 )));
             }
             Of::Secret if self.map.get(key).is_some() => {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "cannot add key {key}, another key by that name already exists"
                 )));
             }
@@ -72,9 +72,7 @@ impl Entries<'_> {
         for pair in call.arguments.each("from-literal") {
             let split = pair.split_once('=').filter(|(key, _)| !key.is_empty());
             let (key, value) = split.ok_or_else(|| {
-                Problem::error(&format!(
-                    "invalid literal source {pair}, expected key=value"
-                ))
+                Problem::error(format!("invalid literal source {pair}, expected key=value"))
             })?;
             self.add(key, value)?;
         }
@@ -115,7 +113,7 @@ impl Entries<'_> {
                 } else {
                     "config"
                 };
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "env {kind} file cannot be a directory"
                 )));
             };
@@ -133,7 +131,7 @@ impl Entries<'_> {
                 };
                 let faults = name::variable(key);
                 if !faults.is_empty() {
-                    return Err(Problem::error(&format!(
+                    return Err(Problem::error(format!(
                         "{key:?} is not a valid key name: {}",
                         faults.join(";")
                     )));
@@ -146,7 +144,7 @@ impl Entries<'_> {
 }
 
 fn absent(path: &str) -> Problem {
-    Problem::error(&format!("error reading {path}: no such file or directory"))
+    Problem::error(format!("error reading {path}: no such file or directory"))
 }
 
 /// Files right below a folder, by their names.
@@ -170,10 +168,10 @@ fn file_source(source: &str) -> Result<(&str, &str), Problem> {
         Some(_) if source.matches('=').count() > 1 => {
             Err(Problem::error("key names or file paths cannot contain '='"))
         }
-        Some(("", path)) => Err(Problem::error(&format!(
+        Some(("", path)) => Err(Problem::error(format!(
             "key name for file path {path} missing"
         ))),
-        Some((key, "")) => Err(Problem::error(&format!(
+        Some((key, "")) => Err(Problem::error(format!(
             "file path for key name {key} missing"
         ))),
         Some(pair) => Ok(pair),
@@ -256,7 +254,7 @@ pub fn tls(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
     }
     let read = |path: &str| {
         call.session.file(path).cloned().ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "Cannot read file {path}, open {path}: no such file or directory"
             ))
         })
@@ -264,7 +262,7 @@ pub fn tls(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
     let (cert, key) = (read(&cert)?, read(&key)?);
     for (text, what) in [(&cert, "certificate"), (&key, "key")] {
         if !text.contains("-----BEGIN ") {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "tls: failed to find any PEM data in {what} input"
             )));
         }

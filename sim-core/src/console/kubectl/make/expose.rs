@@ -71,7 +71,7 @@ fn labels(text: &str) -> Result<Value, Problem> {
         let (key, value) = pair
             .split_once('=')
             .filter(|(key, value)| !key.is_empty() && !value.contains('='))
-            .ok_or_else(|| Problem::error(&format!("unexpected label spec: {pair}")))?;
+            .ok_or_else(|| Problem::error(format!("unexpected label spec: {pair}")))?;
         map.set(key, value.into());
     }
     Ok(map)
@@ -86,7 +86,7 @@ fn service(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Value, Proble
         "ReplicaSet",
     ];
     if !known.contains(&kind.kind) || kind.custom {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "cannot expose a {}",
             kind.qualified()
         )));
@@ -94,7 +94,7 @@ fn service(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Value, Proble
     let selector = match given(call, "selector") {
         Some(text) => labels(text)?,
         None => selected(kind, object).map_err(|why| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "couldn't retrieve selectors via --selector flag or introspection: {why}"
             ))
         })?,
@@ -147,7 +147,7 @@ fn service(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Value, Proble
         None => {}
         Some(word @ ("None" | "ClientIP")) => spec.set("sessionAffinity", word.into()),
         Some(word) => {
-            return Err(Problem::error(&format!("unknown session affinity: {word}")));
+            return Err(Problem::error(format!("unknown session affinity: {word}")));
         }
     }
     if let Some(address) = given(call, "cluster-ip") {
@@ -263,7 +263,7 @@ fn ports(
     let mut ports = Vec::new();
     for (index, text) in wanted.iter().enumerate() {
         let port: i64 = text.parse().map_err(|_| {
-            Problem::error(&format!("strconv.Atoi: parsing \"{text}\": invalid syntax"))
+            Problem::error(format!("strconv.Atoi: parsing \"{text}\": invalid syntax"))
         })?;
         let name = (wanted.len() > 1).then(|| format!("port-{}", index + 1));
         let own = offered.iter().find(|(known, _)| *known == port);

@@ -24,7 +24,7 @@ pub(super) fn texts<S: AsRef<str>>(list: &[S]) -> Value {
 fn needs(call: &Call<'_>, flag: &str) -> Result<String, Problem> {
     match call.arguments.flag(flag) {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(Problem::error(&format!("{flag} must be specified"))),
+        _ => Err(Problem::error(format!("{flag} must be specified"))),
     }
 }
 
@@ -37,7 +37,7 @@ pub fn create(call: &mut Call<'_>, words: &[String]) -> Option<Result<(), Proble
     let name = words.get(1).cloned();
     let named = || {
         name.clone().filter(|_| words.len() == 2).ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "exactly one NAME is required, got {}",
                 words.len() - 1
             ))
@@ -198,7 +198,7 @@ fn budget(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
         } else {
             "max-unavailable"
         };
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "invalid format specified for {flag}"
         )));
     }
@@ -217,7 +217,7 @@ fn quota(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
             .split_once('=')
             .filter(|(_, amount)| !amount.contains('='));
         let (resource, amount) = split.ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "Invalid argument syntax {pair}, expected <resource>=<value>"
             ))
         })?;

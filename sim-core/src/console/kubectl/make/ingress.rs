@@ -60,13 +60,13 @@ pub fn ingress(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
         ));
     }
     if let Some(rule) = rules.iter().find(|rule| !is_rule(rule)) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "rule {rule} is invalid and should be in format host/path=svcname:svcport[,tls[=secret]]"
         )));
     }
     for pair in call.arguments.each("annotation") {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "annotation {pair} is invalid and should be in format key=[value]"
             ))
         })?;

@@ -138,7 +138,7 @@ fn check(call: &Call<'_>, verbs: &[String], resources: &[Resource]) -> Result<()
             };
             let own = (&*resource.group, &*resource.resource);
             if !of.contains(&own) {
-                return Err(Problem::error(&format!(
+                return Err(Problem::error(format!(
                     "can not perform '{verb}' on '{}' in group '{}'",
                     resource.resource, resource.group
                 )));
@@ -151,7 +151,7 @@ fn check(call: &Call<'_>, verbs: &[String], resources: &[Resource]) -> Result<()
             } else {
                 format!(" in group \"{}\"", named.group)
             };
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "the server doesn't have a resource type \"{}\"{group}",
                 named.resource
             )));
@@ -162,7 +162,7 @@ fn check(call: &Call<'_>, verbs: &[String], resources: &[Resource]) -> Result<()
 
 fn warn(call: &mut Call<'_>, verbs: &[String]) {
     for verb in verbs.iter().filter(|verb| !VERBS.contains(&verb.as_str())) {
-        call.stderr.push_str(&format!(
+        call.stderr.push(format!(
             "Warning: '{verb}' is not a standard resource verb\n"
         ));
     }
@@ -273,7 +273,7 @@ pub fn cluster_role(call: &mut Call<'_>, name: &str) -> Result<Value, Problem> {
             .iter()
             .find(|verb| !URL_VERBS.contains(&verb.as_str()))
         {
-            return Err(Problem::error(&format!(
+            return Err(Problem::error(format!(
                 "invalid verb: '{verb}' for nonResourceURL"
             )));
         }
@@ -297,7 +297,7 @@ fn aggregation(call: &Call<'_>) -> Result<Option<Value>, Problem> {
     let mut labels = Value::map();
     for pair in call.arguments.all("aggregation-rule") {
         let (key, value) = pair.split_once('=').ok_or_else(|| {
-            Problem::error(&format!(
+            Problem::error(format!(
                 "invalid argument \"{pair}\" for \"--aggregation-rule\" flag: malformed pair, expect string=string"
             ))
         })?;

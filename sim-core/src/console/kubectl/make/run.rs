@@ -1,7 +1,9 @@
 //! `kubectl run`. Source: `k8s.io/kubectl/pkg/cmd/run`.
 
+use crate::base::sentence::catalogue;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of, printers};
+use crate::console::not_modelled_since;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::decode;
@@ -52,7 +54,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem::error("required flag(s) \"image\" not set"));
     };
     if ImageRef::parse(&image).is_none() {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "Invalid image name {image:?}: invalid reference format"
         )));
     }
@@ -62,7 +64,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     }
     let usage = |text: &str| {
-        Problem::error(&format!(
+        Problem::error(format!(
             "{text}\nSee 'kubectl run -h' for help and examples"
         ))
     };
@@ -95,14 +97,18 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     if is_attached {
         return Err(Problem::error(
-            "kubectl run with -i, -t or --attach is not modelled: there is no terminal in a container; kubectl logs prints what it says",
+            not_modelled_since(
+                catalogue::RUN_ATTACHED.plain(),
+                catalogue::NO_TERMINAL_IN.plain(),
+            )
+            .advise(catalogue::LOGS_PRINT.plain()),
         ));
     }
     let mut labels = Value::map();
     for pair in call.arguments.all("labels") {
         let (key, value) = pair
             .split_once('=')
-            .ok_or_else(|| Problem::error(&format!("unexpected label spec: {pair}")))?;
+            .ok_or_else(|| Problem::error(format!("unexpected label spec: {pair}")))?;
         labels.set(key, value.into());
     }
     if labels.as_map().is_some_and(|map| map.is_empty()) {
@@ -144,7 +150,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
             let (key, value) = pair
                 .split_once('=')
                 .filter(|(key, _)| !key.is_empty())
-                .ok_or_else(|| Problem::error(&format!("invalid env: {pair}")))?;
+                .ok_or_else(|| Problem::error(format!("invalid env: {pair}")))?;
             list.push(Value::object([
                 ("name", key.into()),
                 ("value", value.into()),
@@ -156,7 +162,7 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     for pair in call.arguments.each("annotations") {
         let (key, value) = pair
             .split_once('=')
-            .ok_or_else(|| Problem::error(&format!("unexpected annotation spec: {pair}")))?;
+            .ok_or_else(|| Problem::error(format!("unexpected annotation spec: {pair}")))?;
         pod.set_path(&["metadata", "annotations", key], value.into());
     }
     pod.set_path(&["metadata", "labels"], labels.clone());
@@ -222,8 +228,8 @@ pub(super) fn overridden(call: &Call<'_>, object: Value, kind: &str) -> Result<V
         "strategic" => {
             let known = patch::schema("v1", kind);
             patch::strategic(&object, &change, known.as_ref())
-                .map_err(|error| Problem::error(&error.to_string()))
+                .map_err(|error| Problem::error(error.to_string()))
         }
-        other => Err(Problem::error(&format!("invalid override type: {other}"))),
+        other => Err(Problem::error(format!("invalid override type: {other}"))),
     }
 }

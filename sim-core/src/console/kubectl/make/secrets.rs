@@ -80,8 +80,8 @@ pub fn token(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
         Err(_) if name == "default" => None,
         Err(problem) => {
             let said = problem.text.split_once("): ");
-            let said = said.map_or(problem.text.as_str(), |(_, said)| said);
-            return Err(Problem::error(&format!("failed to create token: {said}")));
+            let said = said.map_or(&*problem.text, |(_, said)| said);
+            return Err(Problem::error(format!("failed to create token: {said}")));
         }
     };
     let life = match call.arguments.flag("duration") {
@@ -92,7 +92,7 @@ pub fn token(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
         return Err(Problem {
             text: format!(
                 "error: failed to create token: TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: Invalid value: {life}: may not specify a duration less than 10 minutes"
-            ),
+            ).into(),
             code: 1,
             reason: "Invalid",
         });

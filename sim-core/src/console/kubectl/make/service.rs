@@ -25,7 +25,7 @@ pub fn service(call: &Call<'_>, kind: &str, name: &str) -> Result<Value, Problem
     }
     let external = external.filter(|_| kind == "ExternalName");
     if let Some(external) = external.filter(|it| !name::subdomain(it).is_empty()) {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "invalid service external name {external}"
         )));
     }
@@ -92,5 +92,5 @@ fn ports_of(pair: &str) -> Result<(i64, Value), Problem> {
 }
 
 fn unread(text: &str, why: &str) -> Problem {
-    Problem::error(&format!("strconv.ParseUint: parsing \"{text}\": {why}"))
+    Problem::error(format!("strconv.ParseUint: parsing \"{text}\": {why}"))
 }

@@ -5,6 +5,7 @@ use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
 use crate::console::kubectl::Call;
 use crate::console::kubectl::problem::Problem;
+use crate::console::not_modelled;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::render::node::VERSION;
 use crate::kube::store::custom::version_rank;
@@ -266,9 +267,8 @@ pub(super) fn answer(call: &Call<'_>, path: &str) -> Result<Option<String>, Prob
             None => return Ok(None),
         },
         ["metrics" | "openapi" | "logs" | "debug", ..] => {
-            return Err(Problem::error(&format!(
-                "kubectl get --raw {path} is not modelled"
-            )));
+            let what = format!("kubectl get --raw {path}");
+            return Err(Problem::error(not_modelled(what)));
         }
         _ => return Ok(None),
     }))

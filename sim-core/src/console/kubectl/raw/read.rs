@@ -75,7 +75,7 @@ fn unescape(text: &str) -> String {
 
 fn refused(reason: &'static str, message: &str) -> Problem {
     Problem {
-        text: format!("Error from server ({reason}): {message}"),
+        text: format!("Error from server ({reason}): {message}").into(),
         code: 1,
         reason,
     }

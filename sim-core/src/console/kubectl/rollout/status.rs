@@ -16,7 +16,7 @@ pub fn line(kind: &Kind, object: &Value) -> Result<(String, bool), Problem> {
         "Deployment" => deployment(object),
         "DaemonSet" => daemon_set(object),
         "StatefulSet" => stateful_set(object),
-        _ => Err(Problem::error(&format!(
+        _ => Err(Problem::error(format!(
             "no status viewer has been implemented for {}",
             kind.qualified()
         ))),
@@ -51,7 +51,7 @@ fn deployment(object: &Value) -> Result<(String, bool), Problem> {
             && one.str_at(&["reason"]) == Some("ProgressDeadlineExceeded")
     });
     if late {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "deployment \"{name}\" exceeded its progress deadline"
         )));
     }
