@@ -1,6 +1,7 @@
 //! Turns `www/locales/*.ftl` into typed functions: every key of the English file becomes a method of
 //! `Text`; a key or an argument that another language lacks is a build error. Keys that begin with
-//! `said-` are sentences of the engine, which names them: they become a table.
+//! `said-` are sentences of the engine, which names them: they become a table. Those that the English
+//! file lacks come from the engine in English.
 //!
 //! Supported of Fluent: text, `{ $variable }`, and a selection over one number with the variants
 //! `one` and `other` (English) or `other` alone.
@@ -207,7 +208,7 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
         }
         for key in messages.keys() {
             assert!(
-                first.contains_key(key),
+                first.contains_key(key) || key.starts_with(SAID),
                 "{file}.ftl: `{key}` is not in {first_file}.ftl"
             );
         }
@@ -270,14 +271,16 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
 
 /// The engine's sentences by their keys, in the languages' order.
 fn table(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
-    let (.., first) = &languages[0];
-    let keys = first.keys().filter_map(|key| key.strip_prefix(SAID));
+    let (.., last) = &languages[languages.len() - 1];
+    let keys = last.keys().filter_map(|key| key.strip_prefix(SAID));
     let mut code = String::new();
     for key in keys.clone() {
         let texts: Vec<&str> = languages
             .iter()
             .map(|(_, file, messages)| {
-                let message = &messages[&format!("{SAID}{key}")];
+                let Some(message) = messages.get(&format!("{SAID}{key}")) else {
+                    return "";
+                };
                 let counted = message
                     .arguments
                     .values()

@@ -9,7 +9,7 @@ pub mod views;
 use serde::{Deserialize, Serialize};
 
 use crate::base::sentence::passage::{Passage, Stretch};
-use crate::base::sentence::{Part, Sentence};
+use crate::base::sentence::{Form, Part, Sentence};
 
 use views::{Graph, Loop, Outcome, Picture};
 
@@ -37,6 +37,9 @@ pub enum Said {
     Own {
         /// Which: `said-KEY` of the page's locale files.
         key: String,
+        /// In English, gaps in braces; empty: the page has that, too. What the command line prints as
+        /// well comes from here, so that the page need not hold it twice.
+        english: String,
         /// What fills its gaps, by their names.
         parts: Vec<(String, Said)>,
     },
@@ -59,6 +62,7 @@ impl Said {
     pub fn own<const N: usize>(key: &str, parts: [(&str, Self); N]) -> Self {
         Self::Own {
             key: key.to_owned(),
+            english: String::new(),
             parts: parts.map(|(name, part)| (name.to_owned(), part)).into(),
         }
     }
@@ -79,10 +83,11 @@ impl From<&Sentence> for Said {
             };
             ((*name).to_owned(), part)
         });
-        match sentence.key() {
-            "" => parts.next().map_or_else(Self::default, |(_, text)| text),
-            key => Self::Own {
+        match sentence.form() {
+            Form { key: "", .. } => parts.next().map_or_else(Self::default, |(_, text)| text),
+            Form { key, english } => Self::Own {
                 key: key.to_owned(),
+                english: english.to_owned(),
                 parts: parts.collect(),
             },
         }

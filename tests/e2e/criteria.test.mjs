@@ -406,6 +406,8 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
   await spoken("help", "kubectl --help, docker --help, host and sim help say more");
   await spoken("kubectl get --help", "Options that are modelled:");
   await spoken("sleep 1 & x", "1:9: background jobs are not part of this console");
+  // What was typed is no sentence of anybody's.
+  await page.getByTestId("console-input").press("Control+l");
   await page.getByTestId("fork").click();
   await page.getByTestId("compare").click();
   await page.getByTestId("compare-summary").waitFor();

@@ -115,6 +115,12 @@ impl Sentence {
         self
     }
 
+    /// What it is without its parts.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.0.form
+    }
+
     /// Name of its form; empty: words of a real tool.
     #[must_use]
     pub fn key(&self) -> &'static str {

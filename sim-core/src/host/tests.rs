@@ -1,7 +1,10 @@
 mod editing;
 mod terminal;
 
+use std::fmt::Display;
+
 use super::EngineHost;
+use crate::base::sentence::{Form, catalogue};
 use crate::protocol::{
     Answer, File, Frame, Project, Query, Recording, Reply, Request, Said, StateGroup, Target, View,
     Why,
@@ -381,10 +384,11 @@ fn a_fault_that_cannot_be_carried_out_is_shown_at_its_place_and_the_last_state_s
     assert_eq!((&*found.file, found.line, found.column), ("faults", 2, 12));
     // Offsets count from the script's begin.
     assert_eq!((found.from, found.to), (37, 46));
-    let word = ("word", "worker-99".into());
-    assert_eq!(found.message, Said::own("no-machine", [word]));
+    let word: (_, &dyn Display) = ("word", &"worker-99");
+    let own = |form: Form, parts: &[(&'static str, &dyn Display)]| Said::from(&form.with(parts));
+    assert_eq!(found.message, own(catalogue::NO_MACHINE, &[word]));
     let names = "control-1, worker-1, worker-2, worker-3";
-    let help = Said::own("machines-are", [("names", names.into())]);
+    let help = own(catalogue::MACHINES_ARE, &[("names", &names)]);
     assert_eq!(found.help, Some(help));
     let mut project = poll();
     project.faults = vec!["node-crush worker-1 at 60s".to_owned()];

@@ -1,5 +1,5 @@
-//! Podium's own sentences that the command line prints, in English. The page's locale files have each
-//! of them under `said-KEY`; a test of the page compares the English of both.
+//! Podium's own sentences that the command line prints, in English. The page is told them with it, and
+//! has each of them in its other languages under `said-KEY`; a test of the page compares their gaps.
 
 use super::Form;
 
