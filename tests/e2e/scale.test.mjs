@@ -163,7 +163,7 @@ test("what loading costs over 10 Mbit/s and 40 ms", async (context) => {
 });
 
 test("how much moves while the first visit plays", async (context) => {
-  for (const [width, height] of [[1440, 900], [1350, 940], [412, 823]]) {
+  for (const [width, height] of [[1440, 900], [1350, 940], [768, 1024], [412, 823]]) {
     const browsing = await host.browser.newContext({ viewport: { width, height } });
     const page = await browsing.newPage();
     await page.addInitScript(() => {

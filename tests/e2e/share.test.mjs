@@ -374,8 +374,8 @@ test("a phone shows one panel at a time", async () => {
 });
 
 test("nothing is wider than the screen, down to 320 pixels, nor than its dialog", async () => {
-  for (const [width, locale] of [[320, "en-GB"], [320, "zh-TW"], [390, "en-GB"], [1024, "zh-TW"], [1440, "en-GB"]]) {
-    const { page, close } = await frozen(80, { viewport: { width, height: 844 }, locale });
+  for (const [width, locale] of [[320, "en-GB"], [320, "zh-TW"], [390, "en-GB"], [1024, "zh-TW"], [1440, "en-GB"], [3840, "zh-TW"]]) {
+    const { page, close } = await frozen(80, { viewport: { width, height: width < 3_000 ? 844 : 2_160 }, locale });
     const what = `${width} pixels, ${locale}`;
     const fits = (selector) => page.evaluate((selector) => {
       const element = document.querySelector(selector);

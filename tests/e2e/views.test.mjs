@@ -242,8 +242,9 @@ test("every scenario of the gallery has its question, its picture and something 
 test("every letter is of the scale of type, on every width and view, in both languages", async () => {
   // ux.md's tokens, in pixels; a sign may be smaller.
   const scale = [12.5, 14, 16, 20, 28];
-  for (const [width, locale] of [[390, "zh-TW"], [1024, "en-GB"], [1440, "zh-TW"], [2560, "en-GB"]]) {
-    const { page, problems, close } = await frozen(80, { viewport: { width, height: width < 500 ? 844 : 900 }, locale });
+  for (const [width, locale] of [[390, "zh-TW"], [1024, "en-GB"], [1440, "zh-TW"], [2560, "en-GB"], [3840, "zh-TW"]]) {
+    const height = width < 500 ? 844 : width < 3_000 ? 900 : 2_160;
+    const { page, problems, close } = await frozen(80, { viewport: { width, height }, locale });
     const others = () => page.evaluate((scale) => {
       const found = new Set();
       const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

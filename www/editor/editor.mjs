@@ -50,7 +50,7 @@ const colours = syntaxHighlighting(
 );
 
 const theme = EditorView.theme({
-  "&": { color: "var(--text)", backgroundColor: "var(--surface)", height: "100%", fontSize: "12.5px" },
+  "&": { color: "var(--text)", backgroundColor: "var(--surface)", height: "100%", fontSize: "var(--small)" },
   "&.cm-focused": { outline: "3px solid var(--focus)", outlineOffset: "-3px" },
   ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
   ".cm-content": { caretColor: "var(--text)" },
