@@ -30,7 +30,7 @@ impl Problem {
     /// Source: `k8s.io/cli-runtime/pkg/resource/mapper.go` (`infoForData`), `visitor.go`.
     pub fn no_mapping(version: &str, kind: &str, place: (&str, &str), source: &str) -> Self {
         let (name, namespace) = place;
-        Self::error(&format!(
+        Self::error(format!(
             "resource mapping not found for name: \"{name}\" namespace: \"{namespace}\" from \"{source}\": no matches for kind \"{kind}\" in version \"{version}\"\nensure CRDs are installed first"
         ))
     }

@@ -221,7 +221,7 @@ fn quota(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
                 "Invalid argument syntax {pair}, expected <resource>=<value>"
             ))
         })?;
-        Quantity::parse(amount).map_err(|error| Problem::error(&error.to_string()))?;
+        Quantity::parse(amount).map_err(|error| Problem::error(error.to_string()))?;
         object.set_path(&["spec", "hard", resource], amount.into());
     }
     let scopes = call.arguments.flag("scopes").unwrap_or("");

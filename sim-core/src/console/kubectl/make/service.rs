@@ -86,7 +86,7 @@ fn ports_of(pair: &str) -> Result<(i64, Value), Problem> {
         Ok(_) => Err(Problem::error("must be between 1 and 65535, inclusive")),
         Err(_) => match name::port_name(target) {
             faults if faults.is_empty() => Ok((port, target.into())),
-            faults => Err(Problem::error(&faults.join(","))),
+            faults => Err(Problem::error(faults.join(","))),
         },
     }
 }
