@@ -734,6 +734,7 @@ said-copy-directories = 以 docker cp 複製整個目錄
 said-copy-never-run = 以 docker cp 複製從未執行過的容器
 said-of-task = 對任務的容器執行 docker { $verb }
 said-not-in-swarm = 在 swarm 中未模擬 { $what }
+said-network-of-node = 以 docker network inspect 查看節點自己的網路（如 { $name }）
 said-other-driver = 以 overlay 以外的驅動程式執行 docker network create
 said-other-swarm = 可以加入的另一個 swarm
 said-new-swarm = 最後一個管理節點離開舊 swarm 之後的新 swarm

@@ -194,6 +194,7 @@ forms! {
     COPY_NEVER_RUN "copy-never-run" "docker cp of a container that has never run"
     OF_TASK "of-task" "docker {verb} of a task's container"
     NOT_IN_SWARM "not-in-swarm" "{what} is not modelled in a swarm"
+    NETWORK_OF_NODE "network-of-node" "docker network inspect of a node's own network, as {name} is,"
     OTHER_DRIVER "other-driver" "docker network create with a driver other than overlay"
     OTHER_SWARM "other-swarm" "another swarm to join"
     NEW_SWARM "new-swarm" "a new swarm after the last manager has left the old one"

@@ -378,9 +378,8 @@ fn inspect(session: &Session, kind: Kind, parsed: &Parsed) -> Result<Output, Out
         };
         let own = node_networks(session);
         if kind == Kind::Network && own.iter().any(|[_, own, ..]| own == name) {
-            return Err(super::not_modelled(&format!(
-                "docker network inspect of a node's own network, as {name} is,"
-            )));
+            let what = catalogue::NETWORK_OF_NODE.with(&[("name", &name)]);
+            return Err(super::not_modelled(what));
         }
         let by_id = plane
             .named(kind)
