@@ -73,7 +73,7 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let printer = call.arguments.flag("output").unwrap_or("");
     if call.arguments.on("show-labels") && !matches!(printer, "" | "wide") {
-        return Err(Problem::error(&format!(
+        return Err(Problem::error(format!(
             "--show-labels option cannot be used with {printer} printer"
         )));
     }
