@@ -1,7 +1,7 @@
 // post_build hook of trunk, run on the staged files: what trunk itself does not do.
 // 1. Names the worker's files by their content (trunk keeps them fixed, so a stale worker could
 //    meet a new page) and tells the page that name, the editor's, and the size of the wasm.
-// 2. Minifies the generated glue in release builds.
+// 2. Minifies scripts and styles in release builds.
 // 3. Divides the worker in release builds, so that the first screen waits for a part of it only, and
 //    playing for a second.
 // 4. Orders the application's functions in release builds, as the division does the worker's.
@@ -42,7 +42,7 @@ html = await sizeOfWasm(html);
 if (html.includes("{{__TRUNK_ADDRESS__}}")) {
   html = replaceOnce(html, "script-src 'self'", "script-src 'self' 'unsafe-inline'");
 }
-if (release) await minifyGlue(html);
+if (release) await minify(html);
 // A page that trunk serves changes under its service worker's feet.
 const served = html.includes("{{__TRUNK_ADDRESS__}}");
 if (!served) html = await listFiles(setMeta(html, "service-worker", "./service-worker.js"));
@@ -176,16 +176,19 @@ async function sizeOfWasm(html) {
   return replaceOnce(html, `data-wasm="${wasm}"`, `data-wasm="${wasm}" data-wasm-bytes="${size}"`);
 }
 
-// esbuild is there for the editor; without it the glue stays readable.
-async function minifyGlue(html) {
+// esbuild is there for the editor; without it all stays readable.
+async function minify(html) {
   const library = new URL("editor/node_modules/esbuild/lib/main.js", import.meta.url);
   if (!existsSync(library)) return;
   const { default: esbuild } = await import(library);
   const worker = html.match(/name="engine-worker" content="([^"]+)_loader\.js"/)[1];
-  for (const file of [appModule(html, /href="([^"]+)"/), appModule(html, /data-unpack="([^"]+)"/), `${worker}.js`]) {
+  const glue = [appModule(html, /href="([^"]+)"/), appModule(html, /data-unpack="([^"]+)"/), `${worker}.js`];
+  const own = (await readdir(staging)).filter((name) => name.endsWith(".mjs") || name.endsWith(".css"));
+  for (const file of [...glue, ...own]) {
     const path = join(staging, basename(file));
     const source = await readFile(path, "utf8");
-    const options = { minify: true, treeShaking: true, format: "esm", target: "es2022" };
+    const script = { treeShaking: true, format: "esm", target: "es2022" };
+    const options = { minify: true, ...(file.endsWith(".css") ? { loader: "css" } : script) };
     await writeFile(path, (await esbuild.transform(source, options)).code);
   }
 }
