@@ -309,7 +309,7 @@ fn table(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
         let _ = writeln!(code, "    ({key:?}, {texts:?}),");
     }
     format!(
-        "/// The engine's sentences: key, and the text in each language with its gaps in braces.\npub(crate) const SAID: [(&str, [&str; {}]); {}] = [\n{code}];\n",
+        "/// The engine's sentences: key, and the text in each language with its gaps in braces.\npub(crate) static SAID: [(&str, [&str; {}]); {}] = [\n{code}];\n",
         languages.len(),
         keys.count()
     )

@@ -103,7 +103,7 @@ pub(super) fn play(text: &str) -> String {
 pub(super) fn message(input: &[u8]) -> String {
     let request = match protocol::decode::<Request>(input) {
         Ok(request) => request,
-        Err(message) => return message.into(),
+        Err(message) => return message,
     };
     let mut host = EngineHost::new();
     let (mut replies, mut said) = (host.handle(request), String::new());
