@@ -29,7 +29,7 @@ use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::open::NotModelled;
-use crate::console::open::{Experiment, open};
+use crate::console::open::{Experiment, open, quoted};
 use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
@@ -486,7 +486,7 @@ impl EngineHost {
         let before = self.session.clone();
         self.session.files.clone_from(&checked.files);
         self.session.wait = false;
-        let quoted = format!("'{file}'");
+        let quoted = quoted(file);
         let named = lines.iter().any(|line| line.contains(&quoted));
         let mut printed = Passage::default();
         let mut code = 0;

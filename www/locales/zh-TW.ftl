@@ -678,6 +678,7 @@ said-image-needed = 請加上 image: 或 build:
 said-image-needed-stack = 請為服務「{ $service }」加上 image:；stack 不會建置映像檔
 said-name-project = 請在最上方加上 { $text }
 said-name-stack = 只讓要用的那個檔案名稱裡有「stack」，或用 --stack { $file } 指定
+said-overlays-most = 這個 overlay 讀取了超過 { $most } 個其他 overlay
 said-name-overlay = 請指定所要的那一個資料夾
 said-name-compose = 將要用的檔案命名為 compose.yaml，或用 --compose { $file } 指定
 said-declare = 請在最上層宣告：{ $text }

@@ -33,7 +33,7 @@ pub(crate) fn run(options: &ConvergeOptions) -> Result<u8, Stop> {
     let mut rows = Vec::new();
     for path in &options.paths {
         let mut read = load::Files::default();
-        read.read(path)?;
+        read.read(path, true)?;
         let files = read.files;
         for (name, text) in &files {
             let Some(orchestrator) = dialect(name, text) else {

@@ -18,7 +18,7 @@ pub(crate) fn run(options: &ConvertOptions) -> Result<u8, Stop> {
     };
     let mut read = load::Files::default();
     for path in &options.paths {
-        read.read(path)?;
+        read.read(path, true)?;
     }
     let files = read.files;
     let draft = convert(target, &files).map_err(Stop::usage)?;

@@ -60,7 +60,7 @@ pub(crate) fn described(setup: &Setup, only: Option<&str>) -> Result<Experiment,
     experiment.only = only.and_then(Orchestrator::parse);
     let mut read = Files::default();
     for path in &setup.paths {
-        read.read(path)?;
+        read.read(path, setup.paths.len() == 1)?;
     }
     (experiment.files, experiment.overlay) = (read.files, read.overlay);
     if let Some(path) = &setup.stack {
@@ -116,10 +116,10 @@ pub(crate) struct Files {
 
 impl Files {
     /// Reads a file, a directory, an overlay with all that it stands upon, or `-`.
-    pub(crate) fn read(&mut self, path: &Path) -> Result<(), Stop> {
+    pub(crate) fn read(&mut self, path: &Path, is_alone: bool) -> Result<(), Stop> {
         if path != Path::new("-") && path.is_dir() {
             if let Some(folder) = described_by(path)? {
-                return self.overlay(&folder);
+                return self.overlay(&folder, is_alone);
             }
             return self.directory(path, "", 0);
         }
@@ -132,7 +132,7 @@ impl Files {
     }
 
     /// Reads an overlay's folder and those that it refers to; names begin where all of them lie.
-    fn overlay(&mut self, folder: &Path) -> Result<(), Stop> {
+    fn overlay(&mut self, folder: &Path, is_alone: bool) -> Result<(), Stop> {
         let twice = "two folders with a kustomization are given; give one";
         if self.overlay.is_some() {
             return Err(Stop::usage(twice));
@@ -145,20 +145,25 @@ impl Files {
                 continue;
             };
             for entry in kustomize::references(&text) {
-                // What is not there is the build's to say.
+                // What is not there, and what is none, is the build's to say.
                 let Ok(place) = fs::canonicalize(folder.join(&entry)) else {
                     continue;
                 };
-                if place.is_file() {
-                    single.push(place);
-                } else if !folders.contains(&place) {
+                if place.is_dir() && !folders.contains(&place) && kustomization(&place)?.is_some() {
                     folders.push(place);
                 }
             }
+            // Names that begin with a dot are not read with their folder.
+            let named = kustomize::sources(&text).into_iter();
+            let named = named.filter_map(|name| fs::canonicalize(folder.join(name)).ok());
+            single.extend(named.filter(|file| file.is_file() && file.starts_with(&folder)));
         }
-        let parents = single.iter().filter_map(|file| file.parent());
         let mut top = folder.to_owned();
-        for place in folders.iter().map(PathBuf::as_path).chain(parents) {
+        if !is_alone {
+            // Other files that were given are not in the overlay's folder.
+            top.pop();
+        }
+        for place in &folders {
             while !place.starts_with(&top) && top.pop() {}
         }
         let name = |place: &Path| {
@@ -176,8 +181,14 @@ impl Files {
         Ok(())
     }
 
-    /// Reads what is in a directory and in those below it, in order of their names.
+    /// Reads what is in a directory and in those below it, in order of their names. Links that lead
+    /// nowhere or back, pipes and devices are passed over.
     fn directory(&mut self, path: &Path, prefix: &str, depth: u32) -> Result<(), Stop> {
+        let place = fs::canonicalize(path).unwrap_or_default();
+        if self.seen.contains(&place) {
+            return Ok(());
+        }
+        self.seen.push(place);
         if depth > 16 {
             return Err(Stop::input(format!(
                 "{}: directories are nested deeper than 16",
@@ -206,7 +217,7 @@ impl Files {
             };
             if inner.is_dir() {
                 self.directory(&inner, &shown, depth + 1)?;
-            } else {
+            } else if inner.is_file() {
                 self.file(&inner, shown)?;
             }
             if self.files.len() > MAX_INPUT_FILES {

@@ -321,9 +321,9 @@ pub fn open(experiment: &Experiment) -> Result<Opened, Sentence> {
         },
     );
     let (mut inputs, mut problems) = (inputs, problems);
+    let overlay = overlay::take(experiment, &files, &mut inputs, &mut problems);
     problems.extend(unreadable(&inputs.files));
     problems.extend(wrong);
-    let overlay = overlay::take(experiment, &files, &mut inputs, &mut problems);
     let taken = (inputs, overlay.as_deref());
     let mut opened = build(experiment, &files, taken, None, problems, said.machines)?;
     opened.sources.extend(described);
@@ -385,6 +385,11 @@ fn open_scenario(
     opened.script = parsed.script.clone();
     opened.scenario = Some(parsed);
     Ok(opened)
+}
+
+/// A file's name as a word of a command line.
+pub fn quoted(name: &str) -> String {
+    format!("'{}'", name.replace('\'', r"'\''"))
 }
 
 /// The object that a command of the input makes.
@@ -490,6 +495,7 @@ fn build(
             let mut said: Vec<Diagnostic> = diagnostics.iter().filter(installed).cloned().collect();
             said.extend(homeless(source, objects, &mut namespaces));
             said.extend(images::missing(source, Dialect::Kubernetes));
+            let overlay = overlay.filter(|_| overlay::is_built(source));
             if let Some(folder) = overlay {
                 let file =
                     overlay::kustomization(files.iter().map(|(name, text)| (name, text)), folder);
@@ -517,16 +523,17 @@ fn build(
                     });
                 }
             }
-            if overlay.is_none() {
-                line.push_str(&format!(" -f '{}'", source.name));
+            if let Some(folder) = overlay {
+                let folder = quoted(if folder.is_empty() { "." } else { folder });
+                deploy_lines.push(format!("kubectl apply -k {folder}"));
+            } else {
+                line.push_str(&format!(" -f {}", quoted(&source.name)));
             }
             sources.push(source.clone());
         }
-        if let Some(folder) = overlay {
-            let folder = if folder.is_empty() { "." } else { folder };
-            line.push_str(&format!(" -k '{folder}'"));
+        if line.contains(" -f ") {
+            deploy_lines.push(line);
         }
-        deploy_lines.push(line);
     }
     if let Some(source) = inputs
         .stack
@@ -556,8 +563,8 @@ fn build(
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
         deploy_lines.push(format!(
-            "docker stack deploy -c '{}' {PROJECT}",
-            source.name
+            "docker stack deploy -c {} {PROJECT}",
+            quoted(&source.name)
         ));
     }
     if !inputs.compose.is_empty() && wanted(Orchestrator::Compose) {
@@ -595,7 +602,7 @@ fn build(
         take(&loaded.sources, &mut sources);
         let mut line = format!("docker compose -p {PROJECT}");
         for source in &inputs.compose {
-            line.push_str(&format!(" -f '{}'", source.name));
+            line.push_str(&format!(" -f {}", quoted(&source.name)));
         }
         line.push_str(" up -d");
         deploy_lines.push(line);

@@ -132,6 +132,7 @@ forms! {
     IMAGE_NEEDED_STACK "image-needed-stack" "add image: to service \"{service}\"; a stack does not build"
     NAME_PROJECT "name-project" "add {text} at the top"
     NAME_STACK "name-stack" "let only the one that is meant have \"stack\" in its name, or say --stack {file}"
+    OVERLAYS_MOST "overlays-most" "the overlay reads more than {most} others"
     NAME_OVERLAY "name-overlay" "give the folder of the one that is meant"
     NAME_COMPOSE "name-compose" "name the one that is meant compose.yaml, or say --compose {file}"
     DECLARE "declare" "declare it at the top level: {text}"

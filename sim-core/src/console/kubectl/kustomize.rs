@@ -10,7 +10,7 @@ mod generate;
 use std::sync::Arc;
 
 use crate::base::sentence::catalogue;
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::console::Session;
 use crate::console::{after, not_modelled};
 use crate::kube::kinds;
@@ -23,6 +23,9 @@ use crate::object::patch;
 
 use super::problem::Problem;
 use super::{Call, name_of};
+
+/// Overlays that one build may read, each as often as it is named.
+const OVERLAYS_MAX: u32 = 1_000;
 
 /// Overlays that may stand upon each other.
 const DEPTH_MAX: u32 = 32;
@@ -78,6 +81,24 @@ impl<'a> Given<'a> {
     fn file(self, name: &str) -> Option<&'a Arc<str>> {
         self.files.get(name.strip_prefix("./").unwrap_or(name))
     }
+
+    /// A file that an overlay names: it lies in the overlay's folder or below.
+    /// Source: `sigs.k8s.io/kustomize/api/internal/loader/loadrestrictions.go` (`RestrictionRootOnly`).
+    fn own(self, folder: &str, name: &str) -> Result<&'a Arc<str>, String> {
+        let path = inside(folder, name);
+        let is_below = folder.is_empty() && !path.starts_with("..")
+            || path
+                .strip_prefix(folder)
+                .is_some_and(|rest| rest.starts_with('/'));
+        if !is_below {
+            let folder = if folder.is_empty() { "." } else { folder };
+            return Err(format!(
+                "security; file '{path}' is not in or below '{folder}'"
+            ));
+        }
+        self.file(&path)
+            .ok_or_else(|| format!("open {path}: no such file or directory"))
+    }
 }
 
 /// Whether a file of this name describes an overlay.
@@ -93,6 +114,47 @@ pub fn references(text: &str) -> Vec<String> {
         fields.into_iter().flat_map(|field| list(plan, field))
     });
     named.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Files beside manifests that an overlay's file names, relative to its folder.
+pub fn sources(text: &str) -> Vec<String> {
+    let plans = documents(FILES[0], text).unwrap_or_default();
+    let generators = plans.iter().flat_map(|plan| {
+        let fields = ["configMapGenerator", "secretGenerator"];
+        fields.into_iter().flat_map(|field| list(plan, field))
+    });
+    let named = generators.flat_map(|entry| {
+        let fields = ["files", "envs"];
+        let lists = fields.into_iter().flat_map(|field| list(entry, field));
+        lists.chain(entry.get("env"))
+    });
+    named
+        .filter_map(Value::as_str)
+        .map(|name| {
+            name.split_once('=')
+                .map_or(name, |(_, path)| path)
+                .to_owned()
+        })
+        .collect()
+}
+
+/// Folders that an overlay stands upon, with its own.
+pub fn foundations(files: &SortedMap<String, Arc<str>>, folder: &str) -> Vec<String> {
+    let mut found = vec![folder.to_owned()];
+    let mut next = 0;
+    while let Some(folder) = found.get(next).cloned() {
+        next += 1;
+        let named = FILES.iter().map(|file| inside(&folder, file));
+        for text in named.filter_map(|file| files.get(&file)) {
+            for entry in references(text) {
+                let below = inside(&folder, &entry);
+                if !found.contains(&below) {
+                    found.push(below);
+                }
+            }
+        }
+    }
+    found
 }
 
 /// Folders of overlays that no other one stands upon, in order of their names.
@@ -122,12 +184,13 @@ pub fn outermost(files: &SortedMap<String, Arc<str>>) -> Vec<String> {
 /// Files that are not there, and fields that are not modelled.
 pub fn build(given: Given<'_>, folder: &str) -> Result<Vec<Value>, Problem> {
     let folder = normal(folder);
-    if find(given, &folder).is_none() {
+    if find(given, &folder)?.is_none() {
         return Err(Problem::error(format!(
             "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in directory '{folder}'"
         )));
     }
-    let mut objects = overlay(given, &folder, Vec::new(), 0)?;
+    let mut left = OVERLAYS_MAX;
+    let mut objects = overlay(given, &folder, Vec::new(), (0, &mut left))?;
     generate::finish(&mut objects);
     generate::sort(&mut objects);
     Ok(objects)
@@ -169,10 +232,84 @@ fn inside(folder: &str, name: &str) -> String {
     normal(&format!("{folder}/{name}"))
 }
 
-fn find(given: Given<'_>, folder: &str) -> Option<Arc<str>> {
-    FILES
-        .iter()
-        .find_map(|file| given.file(&inside(folder, file)).cloned())
+/// Name and text of the file that makes a folder an overlay.
+fn find(given: Given<'_>, folder: &str) -> Result<Option<(String, Arc<str>)>, Problem> {
+    let named = FILES.iter().map(|file| inside(folder, file));
+    let mut found: Vec<(String, Arc<str>)> = named
+        .filter_map(|name| Some((name.clone(), given.file(&name)?.clone())))
+        .collect();
+    if found.len() > 1 {
+        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(", ");
+        return Err(Problem::error(format!(
+            "Found multiple kustomization files: {names}"
+        )));
+    }
+    Ok(found.pop())
+}
+
+/// A field that is a list of names, or is not there.
+fn names_only(plan: &Value, field: &str) -> Result<(), Problem> {
+    let Some(value) = plan.get(field).filter(|value| !value.is_null()) else {
+        return Ok(());
+    };
+    let wrong = match value.as_list() {
+        None => Some((value, "[]string")),
+        Some(items) => items
+            .iter()
+            .find(|item| item.as_str().is_none())
+            .map(|item| (item, "string")),
+    };
+    let Some((wrong, wanted)) = wrong else {
+        return Ok(());
+    };
+    let what = match wrong {
+        Value::Map(_) => "object",
+        Value::List(_) => "array",
+        Value::Bool(_) => "bool",
+        Value::String(_) => "string",
+        Value::Null => "null",
+        Value::Int(_) | Value::Number(_) => "number",
+    };
+    Err(Problem::error(format!(
+        "invalid Kustomization: json: cannot unmarshal {what} into Go struct field Kustomization.{field} of type {wanted}"
+    )))
+}
+
+/// An object's group, version, kind, name and namespace, as kustomize tells it apart from others.
+/// Source: `sigs.k8s.io/kustomize/kyaml/resid`.
+fn id(object: &Value) -> String {
+    let written = text(object, &["apiVersion"]);
+    let (group, version) = written.split_once('/').unwrap_or(("", written));
+    let or = |text: &str, none: &str| if text.is_empty() { none } else { text }.to_owned();
+    format!(
+        "{}.{}.{}/{}.{}",
+        or(text(object, &["kind"]), "[noKind]"),
+        or(version, "[noVer]"),
+        or(group, "[noGrp]"),
+        or(name_of(object), "[noName]"),
+        or(text(object, &["metadata", "namespace"]), "[noNs]")
+    )
+}
+
+/// Adds what one entry of `resources` comes to.
+/// Source: `sigs.k8s.io/kustomize/api/resmap/reswrangler.go` (`Append`).
+fn join(
+    (objects, there): (&mut Vec<Value>, &mut SortedSet<String>),
+    more: Vec<Value>,
+    entry: &str,
+) -> Result<(), Problem> {
+    for object in more {
+        let own = id(&object);
+        if there.contains(&own) {
+            return Err(Problem::error(format!(
+                "accumulating resources: accumulation err='merging resources from '{entry}': may not add resource with an already registered id: {own}'"
+            )));
+        }
+        there.insert(own);
+        objects.push(object);
+    }
+    Ok(())
 }
 
 fn documents(name: &str, text: &str) -> Result<Vec<Value>, Problem> {
@@ -204,46 +341,60 @@ fn overlay(
     given: Given<'_>,
     folder: &str,
     there: Vec<Value>,
-    depth: u32,
+    (depth, left): (u32, &mut u32),
 ) -> Result<Vec<Value>, Problem> {
+    if *left == 0 {
+        let many = catalogue::OVERLAYS_MOST.with(&[("most", &OVERLAYS_MAX)]);
+        return Err(Problem::error(many));
+    }
+    *left -= 1;
     if depth > DEPTH_MAX {
         return Err(Problem::error(after(
             "cycle detected: ",
             catalogue::OVERLAY_ITSELF.plain(),
         )));
     }
-    let Some(written) = find(given, folder) else {
+    let Some(written) = find(given, folder)? else {
         return Err(Problem::error(format!(
             "accumulating resources: '{folder}' doesn't exist"
         )));
     };
-    let plan = documents(&inside(folder, FILES[0]), &written)?;
-    let plan = plan.into_iter().next().unwrap_or_else(Value::map);
+    let (name, written) = written;
+    let plan = documents(&name, &written)?;
+    let Some(plan) = plan.into_iter().next() else {
+        return Err(Problem::error(format!("{name} is empty")));
+    };
     let map = plan.as_map().cloned().unwrap_or_default();
+    for field in ["resources", "bases", "components", "patchesStrategicMerge"] {
+        names_only(&plan, field)?;
+    }
     if let Some((field, _)) = map.iter().find(|(field, _)| !FIELDS.contains(&&***field)) {
         let what = catalogue::KUSTOMIZATION_FIELD.with(&[("field", field)]);
         return Err(Problem::error(not_modelled(what)));
     }
     let mut objects = there;
+    let mut known: SortedSet<String> = objects.iter().map(id).collect();
     for field in ["resources", "bases"] {
         for entry in list(&plan, field) {
-            let path = inside(folder, entry.as_str().unwrap_or(""));
-            if find(given, &path).is_some() {
-                objects.extend(overlay(given, &path, Vec::new(), depth + 1)?);
-            } else if let Some(found) = given.file(&path) {
-                for object in documents(&path, &found.clone())? {
-                    let items = list(&object, "items");
-                    if text(&object, &["kind"]).ends_with("List") && !items.is_empty() {
-                        objects.extend(items.to_vec());
-                    } else {
-                        objects.push(object);
-                    }
+            let entry = entry.as_str().unwrap_or("");
+            let path = inside(folder, entry);
+            if find(given, &path)?.is_some() {
+                let built = overlay(given, &path, Vec::new(), (depth + 1, left))?;
+                join((&mut objects, &mut known), built, entry)?;
+                continue;
+            }
+            let found = given.own(folder, entry).map_err(|why| {
+                Problem::error(format!(
+                    "accumulating resources: accumulation err='accumulating resources from '{entry}': {why}'"
+                ))
+            })?;
+            for object in documents(&path, found)? {
+                let items = list(&object, "items");
+                if text(&object, &["kind"]).ends_with("List") && !items.is_empty() {
+                    join((&mut objects, &mut known), items.to_vec(), entry)?;
+                } else {
+                    join((&mut objects, &mut known), vec![object], entry)?;
                 }
-            } else {
-                return Err(Problem::error(format!(
-                    "accumulating resources: accumulation err='accumulating resources from '{}': open {path}: no such file or directory'",
-                    entry.as_str().unwrap_or("")
-                )));
             }
         }
     }
@@ -251,11 +402,19 @@ fn overlay(
     // Components see resources and generated objects, ahead of this folder's own changes.
     for entry in list(&plan, "components") {
         let path = inside(folder, entry.as_str().unwrap_or(""));
-        objects = overlay(given, &path, objects, depth + 1)?;
+        objects = overlay(given, &path, objects, (depth + 1, left))?;
     }
     patches(given, folder, &plan, &mut objects)?;
+    let accounts = objects
+        .iter()
+        .filter(|object| text(object, &["kind"]) == "ServiceAccount")
+        .map(|object| {
+            let namespace = text(object, &["metadata", "namespace"]);
+            (name_of(object).to_owned(), namespace.to_owned())
+        })
+        .collect();
     for object in &mut objects {
-        transform(&plan, object);
+        transform(&plan, object, &accounts);
     }
     rename(&plan, &mut objects);
     Ok(objects)
@@ -269,11 +428,8 @@ fn patches(
     objects: &mut [Value],
 ) -> Result<(), Problem> {
     let read = |name: &str| {
-        let path = inside(folder, name);
-        given
-            .file(&path)
-            .map(ToString::to_string)
-            .ok_or_else(|| Problem::error(format!("open {path}: no such file or directory")))
+        let found = given.own(folder, name).map(ToString::to_string);
+        found.map_err(Problem::error)
     };
     for entry in list(plan, "patchesStrategicMerge") {
         let written = entry.as_str().unwrap_or("");
@@ -437,7 +593,8 @@ fn add(object: &mut Value, path: &[&str], pairs: Option<&Value>) {
     }
 }
 
-fn transform(plan: &Value, object: &mut Value) {
+/// `accounts`: name and namespace of the service accounts that are built.
+fn transform(plan: &Value, object: &mut Value, accounts: &SortedSet<(String, String)>) {
     let kind = text(object, &["kind"]).to_owned();
     let namespace = text(plan, &["namespace"]);
     if !namespace.is_empty() {
@@ -448,9 +605,21 @@ fn transform(plan: &Value, object: &mut Value) {
         if known.is_none_or(|kind| kind.namespaced) {
             object.set_path(&["metadata", "namespace"], namespace.into());
         }
+        // Source: `sigs.k8s.io/kustomize/api/internal/konfig/builtinpluginconsts/namespace.go`.
+        match &*kind {
+            "Namespace" => object.set_path(&["metadata", "name"], namespace.into()),
+            "APIService" if object.path(&["spec", "service"]).is_some() => {
+                object.set_path(&["spec", "service", "namespace"], namespace.into());
+            }
+            _ => {}
+        }
+        // Those that are called `default`, and those that are built as well.
         let subjects = object.path_mut(&["subjects"]).and_then(Value::as_list_mut);
         for subject in subjects.into_iter().flatten() {
-            if text(subject, &["kind"]) == "ServiceAccount" {
+            let (name, of) = (text(subject, &["name"]), text(subject, &["namespace"]));
+            let is_own = accounts.contains(&(name.to_owned(), of.to_owned()))
+                || of.is_empty() && accounts.iter().any(|(one, _)| one == name);
+            if text(subject, &["kind"]) == "ServiceAccount" && (name == "default" || is_own) {
                 subject.set("namespace", namespace.into());
             }
         }

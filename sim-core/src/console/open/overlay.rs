@@ -12,7 +12,10 @@ use crate::manifest::explain;
 use crate::manifest::lines::{Source, Span};
 use crate::object::print::yaml;
 
-use super::{Experiment, unreadable};
+use super::Experiment;
+
+/// What the name of a built text begins with.
+const BUILT: &str = "kubectl kustomize ";
 
 /// If an overlay is there, puts what it builds in the place of the manifests that it is built from,
 /// and returns its folder.
@@ -50,23 +53,38 @@ pub(super) fn take(
             return None;
         }
     };
-    let written = std::mem::take(&mut inputs.kube);
-    problems.extend(unreadable(&written));
+    // What lies in the folders that it stands upon is read by the build, or by nobody.
+    let below = kustomize::foundations(&files, &folder);
+    let is_outside = |source: &Source| {
+        !below.iter().any(|folder| {
+            let rest = source.name.strip_prefix(&**folder);
+            folder.is_empty() || rest.is_some_and(|rest| rest.starts_with('/'))
+        })
+    };
+    inputs.kube.retain(is_outside);
+    inputs.files.retain(is_outside);
     match kustomize::build(Given::new(&files, &experiment.environment), &folder) {
         Ok(objects) => {
             let texts: Vec<String> = objects.iter().map(yaml).collect();
             let shown = if folder.is_empty() { "." } else { &folder };
-            let name = format!("kubectl kustomize {shown}");
-            inputs.kube.push(Source::new(&name, &texts.join("---\n")));
+            let name = format!("{BUILT}{shown}");
+            let built = Source::new(&name, &texts.join("---\n"));
+            inputs.kube.insert(0, built);
         }
         Err(problem) => problems.push(Diagnostic::of(
             explain::KUSTOMIZE_FAILED,
             Severity::Error,
             (kustomization(files.iter(), &folder).into(), Span::default()),
-            Sentence::quoted(problem.text),
+            // The finding says already that it is an error.
+            Sentence::quoted(problem.text.trim_start_matches("error: ")),
         )),
     }
     Some(folder)
+}
+
+/// Whether a text is what an overlay builds.
+pub(super) fn is_built(source: &Source) -> bool {
+    source.name.starts_with(BUILT)
 }
 
 /// The name of a folder's file that makes it an overlay.

@@ -180,7 +180,7 @@ fn what_is_wrong_with_an_overlay_is_told_at_its_file() {
         &[("kustomization.yaml", "resources: [gone.yaml]\n")],
         "",
         &expect![[r#"
-            kustomization.yaml:1:1: error KUS001: error: accumulating resources: accumulation err='accumulating resources from 'gone.yaml': open gone.yaml: no such file or directory'
+            kustomization.yaml:1:1: error KUS001: accumulating resources: accumulation err='accumulating resources from 'gone.yaml': open gone.yaml: no such file or directory'
               1 | resources: [gone.yaml]
                 | ^
         "#]],
@@ -197,6 +197,128 @@ fn what_is_wrong_with_an_overlay_is_told_at_its_file() {
               1 | resources: [a.yaml]
                 | ^
               help: did you mean "data"?
+        "#]],
+    );
+}
+
+#[test]
+fn manifests_beside_an_overlay_are_deployed_too() {
+    let plain = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: beside}\n";
+    check(
+        &[
+            ("over/kustomization.yaml", "resources: [a.yaml]\n"),
+            ("over/a.yaml", &plain.replace("beside", "built")),
+            ("over/unread.yaml", &plain.replace("beside", "unread")),
+            ("it's.yaml", plain),
+        ],
+        "kubectl get configmaps -o name",
+        &expect![[r#"
+            exit 0
+            configmap/beside
+            configmap/built
+            configmap/kube-root-ca.crt
+        "#]],
+    );
+}
+
+#[test]
+fn an_overlay_moves_namespaces_and_its_own_accounts() {
+    let objects = "\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: web}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: web}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: web}
+subjects:
+- {kind: ServiceAccount, name: web}
+- {kind: ServiceAccount, name: default, namespace: other}
+- {kind: ServiceAccount, name: prometheus, namespace: monitoring}
+";
+    check(
+        &[
+            (
+                "kustomization.yaml",
+                "namespace: prod\nresources: [a.yaml]\n",
+            ),
+            ("a.yaml", objects),
+        ],
+        "kubectl get rolebinding web -n prod -o jsonpath={.subjects[*].namespace}",
+        &expect![[r#"
+            exit 0
+            prod prod monitoring"#]],
+    );
+}
+
+#[test]
+fn an_overlay_refuses_what_kustomize_refuses() {
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+    for (name, text, expected) in [
+        (
+            "kustomization.yaml",
+            "resources: [a.yaml, a.yaml]\n",
+            expect![[r#"
+                kustomization.yaml:1:1: error KUS001: accumulating resources: accumulation err='merging resources from 'a.yaml': may not add resource with an already registered id: ConfigMap.v1.[noGrp]/a.[noNs]'
+                  1 | resources: [a.yaml, a.yaml]
+                    | ^
+            "#]],
+        ),
+        (
+            "kustomization.yaml",
+            "resources: [1]\n",
+            expect![[r#"
+                kustomization.yaml:1:1: error KUS001: invalid Kustomization: json: cannot unmarshal number into Go struct field Kustomization.resources of type string
+                  1 | resources: [1]
+                    | ^
+            "#]],
+        ),
+        (
+            "kustomization.yaml",
+            "resources: {a: b}\n",
+            expect![[r#"
+                kustomization.yaml:1:1: error KUS001: invalid Kustomization: json: cannot unmarshal object into Go struct field Kustomization.resources of type []string
+                  1 | resources: {a: b}
+                    | ^
+            "#]],
+        ),
+        (
+            "over/kustomization.yaml",
+            "resources: [../a.yaml]\n",
+            expect![[r#"
+                over/kustomization.yaml:1:1: error KUS001: accumulating resources: accumulation err='accumulating resources from '../a.yaml': security; file 'a.yaml' is not in or below 'over''
+                  1 | resources: [../a.yaml]
+                    | ^
+            "#]],
+        ),
+        (
+            "kustomization.yaml",
+            "# nothing\n",
+            expect![[r#"
+                kustomization.yaml:1:1: error KUS001: kustomization.yaml is empty
+                  1 | # nothing
+                    | ^
+            "#]],
+        ),
+    ] {
+        check(&[(name, text), ("a.yaml", object)], "", &expected);
+    }
+    check(
+        &[
+            ("kustomization.yaml", "resources: [a.yaml]\n"),
+            ("Kustomization", "resources: [a.yaml]\n"),
+            ("a.yaml", object),
+        ],
+        "",
+        &expect![[r#"
+            Kustomization:1:1: error KUS001: Found multiple kustomization files: kustomization.yaml, Kustomization
+              1 | resources: [a.yaml]
+                | ^
         "#]],
     );
 }

@@ -131,12 +131,10 @@ fn one(
 /// Keys and values of literals, files and files of variables.
 fn pairs(given: Given<'_>, folder: &str, entry: &Value) -> Result<Vec<(String, String)>, Problem> {
     let read = |path: &str| {
-        let path = inside(folder, path);
-        let found = given.file(&path).map(ToString::to_string);
-        found.ok_or_else(|| {
-            Problem::error(format!(
-                "loading KV pairs: file sources: [{path}]: open {path}: no such file or directory"
-            ))
+        let found = given.own(folder, path).map(ToString::to_string);
+        found.map_err(|why| {
+            let path = inside(folder, path);
+            Problem::error(format!("loading KV pairs: file sources: [{path}]: {why}"))
         })
     };
     let mut found = Vec::new();
