@@ -428,18 +428,14 @@ impl SwarmPlane {
             .collect()
     }
 
-    /// What stands in a service's way: the name of the first that is not as it is wanted, and the
-    /// newest error of a task of it.
+    /// What stands in a service's way: the newest error of a task of one that is not as it is wanted,
+    /// and that service's name.
     pub fn obstacle(&self, symbols: &Symbols) -> Option<(String, String)> {
-        let services = self.store.services_by_name();
-        let mut services = services.filter_map(|(_, id)| Some((id, self.store.service(id)?)));
-        let (id, service) = services.find(|(_, service)| service.unmet() > 0)?;
-        let tasks = self
-            .store
-            .tasks
-            .iter()
-            .filter(|(_, task)| task.service == id && task.error != TaskError::None);
-        let (_, task) = tasks.max_by_key(|(_, task)| task.status_at)?;
+        let failed = self.store.tasks.iter().filter_map(|(_, task)| {
+            let service = self.store.service(task.service)?;
+            (task.error != TaskError::None && service.unmet() > 0).then_some((task, service))
+        });
+        let (task, service) = failed.max_by_key(|(task, _)| task.status_at)?;
         let error = view::error_text(task.error, symbols);
         Some((symbols.text(service.short_name).to_owned(), error))
     }

@@ -2,18 +2,25 @@
 
 use crate::api::status::WorkloadStatus;
 use crate::base::arrange::Arrange;
-use crate::base::name::Name;
+use crate::base::name::Suffix;
 use crate::base::symbol::Symbols;
 use crate::base::time::SimTime;
 
 use super::KubePlane;
 use super::rows::pod::{Phase, PodRow};
-use super::rows::workload::{DeploymentRow, Part, PodCounts, ReplicaSetRow};
+use super::rows::workload::{DeploymentRow, OwnerKind, Part, PodCounts, ReplicaSetRow};
 use super::rows::{DeploymentId, PodId, ReplicaSetId};
 use super::store::Store;
+use super::store::document::{DocumentKey, RowReference};
+use super::store::events::{Message, NewEvent};
 
 /// Newest events among which an obstacle is looked for: what is in the way is told again and again.
 const WARNINGS_LOOKED_AT: usize = 512;
+/// What the kubelet says of an image that it could not pull, without the cause.
+/// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` with `pkg/kubelet/images/types.go`.
+const PULL_FAILED: [&str; 2] = ["Error: ImagePullBackOff", "Error: ErrImagePull"];
+/// What it says of the cause begins so. Source: `pkg/kubelet/images/image_manager.go`.
+const PULL_CAUSE: &str = "Failed to pull image";
 
 /// One workload's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,40 +172,77 @@ impl KubePlane {
     }
 
     /// What stands in a workload's way: the name of one that is not as it is wanted, and reason and
-    /// message of the newest warning about it or a pod of it.
+    /// message of the newest warning about it, its ReplicaSets or a pod of it. What only says that an
+    /// image could not be pulled gives way to the newest one that says why.
     pub fn obstacle(&self, symbols: &Symbols, now: SimTime) -> Option<(String, String)> {
         let newest = self.store.events().iter(now).rev().take(WARNINGS_LOOKED_AT);
-        newest.filter(|row| row.event.warning).find_map(|row| {
-            let event = &row.event;
-            let key = match event.pod {
-                Some(pod) => self.workload_of(pod.id)?,
-                None => {
-                    let mut sets = self.store.pod_controllers();
-                    let (id, _) = sets.find(|(_, set)| {
-                        set.namespace == event.namespace && Name::plain(set.name) == event.name
-                    })?;
-                    WorkloadKey::Set(id)
-                }
-            };
-            if self.distance_of(key)?.unmet == 0 {
-                return None;
+        let mut warnings = newest.filter(|row| row.event.warning).map(|row| &row.event);
+        let (key, mut event) = warnings.by_ref().find_map(|event| {
+            let key = self.workload_told_of(event, symbols)?;
+            (self.distance_of(key)?.unmet > 0).then_some((key, event))
+        })?;
+        // That it stands for many like it is no part of what it says.
+        let text = |event: &NewEvent| match &event.message {
+            Message::Combined(latest) => latest.text(symbols),
+            message => message.text(symbols),
+        };
+        let mut message = text(event);
+        if PULL_FAILED.contains(&message.as_str()) {
+            let cause = warnings.find_map(|event| {
+                let message = text(event);
+                let tells = message.starts_with(PULL_CAUSE)
+                    && self.workload_told_of(event, symbols) == Some(key);
+                tells.then_some((event, message))
+            });
+            if let Some(cause) = cause {
+                (event, message) = cause;
             }
-            // The sentence around it ends by itself.
-            let message = event.message.text(symbols);
-            let said = format!("{}: {}", event.reason, message.trim_end_matches('.'));
-            Some((self.workload_name(key, symbols)?, said))
-        })
+        }
+        // The sentence around it ends by itself.
+        let message = message.trim_end_matches(['.', ':', ' ']);
+        let said = format!("{}: {message}", event.reason);
+        Some((self.workload_name(key, symbols)?, said))
+    }
+
+    /// The workload whose pods an event is about: of a pod, of a controller of pods or of a
+    /// Deployment.
+    fn workload_told_of(&self, event: &NewEvent, symbols: &Symbols) -> Option<WorkloadKey> {
+        if let Some(pod) = event.pod {
+            return self.workload_of(pod.id);
+        }
+        if event.name.suffix != Suffix::None {
+            return None;
+        }
+        let (namespace, name) = (event.namespace, event.name.prefix);
+        if let Some(kind) = OwnerKind::parse(event.kind) {
+            let set = self.store.pod_controller_named(kind, namespace, name)?;
+            return self.workload_of_set(set);
+        }
+        if event.kind != "Deployment" {
+            return None;
+        }
+        let key = DocumentKey {
+            resource: "deployments.apps".into(),
+            namespace: symbols.text(namespace).into(),
+            name: symbols.text(name).into(),
+        };
+        match self.store.documents().get(&key)?.row {
+            RowReference::Deployment(id) => Some(WorkloadKey::Deployment(id)),
+            _ => None,
+        }
     }
 
     fn workload_of(&self, pod: PodId) -> Option<WorkloadKey> {
-        let Some(owner) = self.store.pod(pod)?.owner else {
-            return Some(WorkloadKey::Pod(pod));
-        };
-        let set = self.store.replica_set(owner)?;
-        Some(
-            set.owner
-                .map_or(WorkloadKey::Set(owner), WorkloadKey::Deployment),
-        )
+        match self.store.pod(pod)?.owner {
+            Some(owner) => self.workload_of_set(owner),
+            None => Some(WorkloadKey::Pod(pod)),
+        }
+    }
+
+    fn workload_of_set(&self, id: ReplicaSetId) -> Option<WorkloadKey> {
+        let owner = self.store.replica_set(id)?.owner;
+        let counts = owner.filter(|owner| self.store.deployment(*owner).is_some());
+        Some(counts.map_or(WorkloadKey::Set(id), WorkloadKey::Deployment))
     }
 
     /// The name of one of [`Self::distances`].

@@ -258,8 +258,8 @@ fn whole(problem: &Problem, kind: &Kind) -> String {
 }
 
 /// The last part of an image's name, without tag and digest. One whose signs are not those of a name
-/// gets others and, by chance, five letters.
-fn base_name(call: &Call<'_>, image: &str) -> Result<String, Problem> {
+/// gets others and, by chance, five letters: drawn anew for each of a command's images.
+fn base_name(call: &Call<'_>, image: &str, index: usize) -> Result<String, Problem> {
     let name = image.rsplit('/').next().unwrap_or(image);
     let name = name.split(['@', ':']).next().unwrap_or(name);
     if !name.contains(['_', '.']) {
@@ -267,7 +267,7 @@ fn base_name(call: &Call<'_>, image: &str) -> Result<String, Problem> {
     }
     let name = name.replace(['_', '.'], "-");
     let now = call.now().as_micros().to_string();
-    let suffix = suffix(call, "create", &[&name, &now], 0)?;
+    let suffix = suffix(call, "create", &[&name, &now], index)?;
     Ok(format!("{name}-{suffix}"))
 }
 
@@ -294,7 +294,7 @@ fn deployment(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
     for (index, image) in images.iter().enumerate() {
         let mut container = Value::object([
             ("image", image.as_str().into()),
-            ("name", base_name(call, image)?.into()),
+            ("name", base_name(call, image, index)?.into()),
         ]);
         if let Some(port) = port.filter(|_| index == 0) {
             container.set(

@@ -6,6 +6,8 @@ use crate::engine::command::Orchestrator;
 use crate::engine::history::History;
 use crate::engine::lab::Lab;
 
+mod obstacles;
+
 fn session() -> Session {
     let lab = Lab::new(&[Orchestrator::Kubernetes], Seed(1));
     let mut session = Session::new(History::new(lab));
@@ -647,4 +649,17 @@ fn failures_show_as_upstream_shows_them() {
         NAME                 TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)   AGE
         service/kubernetes   ClusterIP   10.96.0.1    <none>        443/TCP   8m7s
     "#]].assert_eq(&text);
+}
+
+#[test]
+fn images_of_one_odd_name_get_letters_of_their_own() {
+    let mut session = session();
+    let command = "kubectl create deployment web --image=one/my_app --image=two/my_app --dry-run=client -o jsonpath={.spec.template.spec.containers[*].name}";
+    let names = session.run(command).stdout;
+    let (first, second) = names.split_once(' ').expect("two containers");
+    assert!(
+        first.starts_with("my-app-") && second.starts_with("my-app-"),
+        "{names}"
+    );
+    assert_ne!(first, second);
 }
