@@ -7,6 +7,7 @@ pub mod about;
 pub mod acting;
 pub mod apply;
 pub mod arguments;
+pub mod certificate;
 pub mod clock;
 pub mod columns;
 pub mod config;
@@ -98,6 +99,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("api-versions", &[], rights::api_versions),
     ("apply", apply::FLAGS, apply::apply),
     ("auth", rights::AUTH_FLAGS, rights::auth),
+    ("certificate", certificate::FLAGS, certificate::certificate),
     ("cluster-info", &[], about::cluster_info),
     (
         "autoscale",
@@ -165,7 +167,6 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 const REFUSED: &[(&str, Option<Form>)] = &[
     ("alpha", None),
     ("attach", Some(catalogue::NO_ATTACH)),
-    ("certificate", Some(catalogue::NO_CERTIFICATES)),
     ("completion", Some(catalogue::COMPLETES_ITSELF)),
     ("cp", Some(catalogue::NO_COPY)),
     ("plugin", Some(catalogue::NO_PLUGINS)),

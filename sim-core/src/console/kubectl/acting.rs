@@ -141,6 +141,7 @@ impl Call<'_> {
                     return Ok(());
                 };
                 let part = match request {
+                    Request::UpdateStatus { .. } if self.verb == "certificate" => "approval",
                     Request::UpdateStatus { .. } => "status",
                     Request::Resize { .. } => "resize",
                     Request::Ephemeral { .. } => "ephemeralcontainers",

@@ -455,10 +455,8 @@ pub(super) fn tables(
             || call.arguments.words.iter().any(|word| word.contains('/'))
             || call.arguments.words.len() > 1;
         let namespaced = call.arguments.words.first().is_some_and(|word| {
-            word == "all"
-                || word
-                    .split(',')
-                    .any(|word| call.kind_of(word).is_ok_and(|kind| kind.namespaced))
+            word.split(',')
+                .all(|word| word == "all" || call.kind_of(word).is_ok_and(|kind| kind.namespaced))
         });
         if !quiet {
             let line = nothing(call, namespaced);

@@ -181,10 +181,13 @@ impl Format {
                 Ok(Self::Go(template, text))
             }
             other => {
-                let columns = if tables { ", custom-columns" } else { "" };
                 let what = catalogue::OUTPUT_FORMAT.with(&[("word", &other)]);
-                let known = catalogue::FORMATS_ARE.with(&[("columns", &columns)]);
-                Err(Problem::error(not_modelled(what).advise(known)))
+                let known = if tables {
+                    catalogue::FORMATS_TABLES
+                } else {
+                    catalogue::FORMATS_ARE
+                };
+                Err(Problem::error(not_modelled(what).advise(known.plain())))
             }
         }
     }

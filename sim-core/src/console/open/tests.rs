@@ -166,7 +166,7 @@ fn of_two_overlays_one_must_be_named() {
         &files,
         "",
         &expect![[r#"
-        prod/kustomization.yaml:1:1: error FIL001: several files could be the overlay: prod, test
+        prod/kustomization.yaml:1:1: error FIL001: several could be the overlay: prod, test
           1 | namespace: shop
             | ^
           help: give the folder of the one that is meant

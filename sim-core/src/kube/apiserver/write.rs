@@ -1,5 +1,6 @@
 //! Create, update, scale.
 
+pub mod certificate;
 pub mod parse;
 pub mod pod;
 pub mod rows;
@@ -95,6 +96,7 @@ impl ApiServer {
         for field in SERVERS {
             value.remove_path(&["metadata", field]);
         }
+        certificate::prepare(kind, None, &mut value, self.who.as_deref());
         define(kind, &key, &mut value, turn)?;
         let row = match &parsed.spec {
             KubeSpec::Deployment(spec) => {
@@ -342,6 +344,7 @@ impl ApiServer {
             self.grant(spec, held.as_ref(), key, &mut value, kind, turn)?;
         }
         super::load::keep(&old, &mut value);
+        certificate::prepare(kind, Some(&old), &mut value, None);
         // A write to the object leaves its status alone.
         if parsed.custom.as_ref().is_none_or(|custom| custom.status)
             && let Some(status) = old.get("status")

@@ -463,7 +463,13 @@ fn key_without_text<'n>(node: &'n Node, place: &str, texts: &Sources) -> Option<
         let text = &entry.key.text;
         let written = texts.get(entry.key.span.file);
         let is_plain = written.is_some_and(|source| source.slice(entry.key.span) == &**text);
-        if is_plain && !matches!(resolve(text, Dialect::Compose), NodeValue::Str { .. }) {
+        let is_tagged = || {
+            // A tag stands before the key, outside its span.
+            let before = written.and_then(|it| it.text.get(..entry.key.span.start as usize));
+            before.is_some_and(|before| before.trim_end_matches([' ', '\t']).ends_with("!!str"))
+        };
+        let is_text = matches!(resolve(text, Dialect::Compose), NodeValue::Str { .. });
+        if is_plain && !is_text && !is_tagged() {
             return Some((&entry.key, place.to_owned()));
         }
         key_without_text(&entry.value, &join(place, text), texts)

@@ -93,7 +93,79 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
             self::webhook(webhook);
         }),
         "ValidatingWebhookConfiguration" => each(document, "webhooks", webhook),
+        "PodTemplate" => template(document),
+        _ => kept(kind, document),
+    }
+}
+
+/// Of kinds that no loop acts upon.
+/// Sources: `pkg/apis/{admissionregistration,flowcontrol,resource}/v1/defaults.go`,
+/// `k8s.io/kube-aggregator/pkg/apis/apiregistration/v1/defaults.go`.
+fn kept(kind: &str, document: &mut Value) {
+    match kind {
+        "APIService" => with(document, &["spec", "service"], |service| {
+            default(service, "port", 443);
+        }),
+        "ValidatingAdmissionPolicy" | "MutatingAdmissionPolicy" => {
+            with(document, &["spec"], |spec| {
+                default(spec, "failurePolicy", "Fail");
+                with(spec, &["matchConstraints"], match_resources);
+            });
+        }
+        "ValidatingAdmissionPolicyBinding" | "MutatingAdmissionPolicyBinding" => {
+            with(document, &["spec", "matchResources"], match_resources);
+        }
+        "FlowSchema" => with(document, &["spec"], |spec| {
+            unless_zero(spec, "matchingPrecedence", 1_000);
+        }),
+        "PriorityLevelConfiguration" => with(document, &["spec"], |spec| {
+            for (kind, shares) in [("limited", 30), ("exempt", 0)] {
+                with(spec, &[kind], |level| {
+                    default(level, "nominalConcurrencyShares", shares);
+                    default(level, "lendablePercent", 0);
+                });
+            }
+            with(spec, &["limited", "limitResponse", "queuing"], |queuing| {
+                unless_zero(queuing, "queues", 64);
+                unless_zero(queuing, "handSize", 8);
+                unless_zero(queuing, "queueLengthLimit", 50);
+            });
+        }),
+        "ResourceClaim" => with(document, &["spec", "devices"], device_requests),
+        "ResourceClaimTemplate" => {
+            with(document, &["spec", "spec", "devices"], device_requests);
+        }
         _ => {}
+    }
+}
+
+/// Fills a number in of which zero is absence.
+fn unless_zero(value: &mut Value, key: &str, number: i64) {
+    if value.i64_at(&[key]) == Some(0) {
+        value.remove(key);
+    }
+    default(value, key, number);
+}
+
+fn device_requests(devices: &mut Value) {
+    let of_one = |request: &mut Value| {
+        default(request, "allocationMode", "ExactCount");
+        if request.str_at(&["allocationMode"]) == Some("ExactCount") {
+            unless_zero(request, "count", 1);
+        }
+    };
+    each(devices, "requests", |request| {
+        with(request, &["exactly"], of_one);
+        each(request, "firstAvailable", of_one);
+    });
+}
+
+fn match_resources(resources: &mut Value) {
+    default(resources, "matchPolicy", "Equivalent");
+    default(resources, "namespaceSelector", Value::map());
+    default(resources, "objectSelector", Value::map());
+    for rules in ["resourceRules", "excludeResourceRules"] {
+        each(resources, rules, |rule| default(rule, "scope", "*"));
     }
 }
 
