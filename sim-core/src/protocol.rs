@@ -14,7 +14,7 @@ use crate::base::sentence::{Form, Part, Sentence};
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 12;
+pub const VERSION: u32 = 13;
 
 /// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
 pub const DENSE_MACHINES: usize = 200;
@@ -791,8 +791,8 @@ pub enum StateGroup {
 pub struct ServiceFrame {
     /// Name.
     pub name: String,
-    /// Replicas wanted; 0 also of a service of other workloads' replicas.
-    pub desired: u32,
+    /// Replicas wanted; none of a service of other workloads' replicas.
+    pub desired: Option<u32>,
     /// Replicas that the control plane believes ready.
     pub ready: u32,
     /// Replicas that really serve.

@@ -428,7 +428,7 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
   const helps = await page.locator(".problem-help").allTextContents();
   assert.ok(helps.length >= 8, `${helps.length} pieces of advice`);
   assert.deepEqual(helps.filter((help) => !/[\u4e00-\u9fff]/.test(help)), []);
-  assert.match(await page.getByTestId("problem").filter({ hasText: "FIL001" }).textContent(), /好幾個檔案都可能是 Compose 檔案/);
+  assert.match(await page.getByTestId("problem").filter({ hasText: "FIL001" }).textContent(), /好幾個都可能是 Compose 檔案/);
   assert.match(await page.getByTestId("problem").filter({ hasText: "IMG001" }).textContent(), /您是指「nginx」嗎？/);
   await page.getByTestId("gallery-open").click();
   await page.locator(".card").first().waitFor();

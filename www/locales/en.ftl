@@ -109,6 +109,7 @@ kill-machine = Kill { $machine } on every orchestrator
 heal = Heal
 heal-machine = Heal { $machine }
 unit-label = { $name }: { $state }
+service-serving = { $name }: { $serving } serving
 service-summary = { $name }: { $ready } of { $desired } ready, { $serving } serving
 service-why = Why do the users of { $service } get the answers they get?
 serving-now = { $percent } answered now

@@ -11,7 +11,7 @@ use crate::control::Control;
 use crate::format::{clock, percent, span};
 use crate::text::Text;
 use crate::ui::chooser::Chooser;
-use crate::ui::planes::name;
+use crate::ui::planes::{name, numbers};
 
 /// What the dialog needs.
 #[derive(Properties, PartialEq)]
@@ -132,7 +132,7 @@ fn rows(t: Text, one: &Outcome, two: &Outcome) -> Vec<Row> {
                 note(
                     side,
                     t.compare_ready(plane, &service.name),
-                    format!("{}/{}", service.ready, service.desired),
+                    numbers(service),
                 );
                 if service.availability_ppm != u32::MAX {
                     note(

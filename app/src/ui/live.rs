@@ -88,7 +88,7 @@ fn ready(worlds: &[Rc<WorldFrame>]) -> Vec<Standing> {
     let sum = |values: &mut dyn Iterator<Item = u32>| values.sum::<u32>();
     let of = |world: &Rc<WorldFrame>| {
         let ready = sum(&mut world.services.iter().map(|service| service.ready));
-        let desired = sum(&mut world.services.iter().map(|service| service.desired));
+        let desired = sum(&mut world.services.iter().filter_map(|service| service.desired));
         let failed = counts(world)[StateGroup::Failed as usize];
         (world.orchestrator.clone(), ready, desired, failed)
     };

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use sim_core::protocol::{Why, WorldFrame};
+use sim_core::protocol::{ServiceFrame, Why, WorldFrame};
 use web_sys::KeyboardEvent;
 use yew::prelude::*;
 
@@ -80,6 +80,15 @@ fn why(control: &Control, orchestrator: &str, service: &str) -> Callback<MouseEv
     Callback::from(move |_: MouseEvent| control.explain(Some(why.clone())))
 }
 
+/// Replicas ready and wanted; of a service of other workloads' replicas those that serve.
+#[must_use]
+pub fn numbers(service: &ServiceFrame) -> String {
+    match service.desired {
+        Some(desired) => format!("{}/{desired}", service.ready),
+        None => service.serving.to_string(),
+    }
+}
+
 #[derive(Properties, PartialEq)]
 struct PlaneProps {
     t: Text,
@@ -101,7 +110,11 @@ fn Plane(props: &PlaneProps) -> Html {
         _ => t.plane_compose_kind(),
     };
     let ready: u32 = world.services.iter().map(|service| service.ready).sum();
-    let desired: u32 = world.services.iter().map(|service| service.desired).sum();
+    let desired: u32 = world
+        .services
+        .iter()
+        .filter_map(|service| service.desired)
+        .sum();
     let steps: Vec<String> = world.steps.iter().map(|step| t.said(step)).collect();
     let steps = arrows(&steps.join(t.mechanism_then()));
     let title = format!("plane-{orchestrator}-title");
@@ -141,12 +154,10 @@ fn Plane(props: &PlaneProps) -> Html {
                 { for world.services.iter().enumerate().map(|(place, service)| html! {
                     <li key={service.name.clone()} data-workload={service.name.clone()} class={classes!((service.answered_ppm != u32::MAX).then_some("asked"))}>
                         <button type="button" class="link service-name" tabindex={if place == 0 { "0" } else { "-1" }} title={t.service_why(&service.name)} data-testid="service-why" onclick={why(&props.control, orchestrator, &service.name)}>{ &service.name }</button>
-                        <span class="service-numbers" title={t.service_summary(service.desired, &service.name, service.ready, service.serving)}>
-                            // A service of other workloads' replicas wants none of its own.
-                            if service.desired + service.ready > 0 || service.serving == 0 {
-                                { format!("{}/{}", service.ready, service.desired) }
-                            }
-                        </span>
+                        <span class="service-numbers" title={match service.desired {
+                            Some(desired) => t.service_summary(desired, &service.name, service.ready, service.serving),
+                            None => t.service_serving(&service.name, service.serving),
+                        }}>{ numbers(service) }</span>
                         <span class="service-share">
                             if service.answered_ppm == u32::MAX {
                                 <span class="quiet">{ t.nobody_asks() }</span>
@@ -161,5 +172,26 @@ fn Plane(props: &PlaneProps) -> Html {
                 }) }
             </ul>
         </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_of_other_workloads_has_the_number_that_serves() {
+        let mut service = ServiceFrame {
+            ready: 2,
+            desired: Some(3),
+            serving: 1,
+            ..ServiceFrame::default()
+        };
+        assert_eq!(numbers(&service), "2/3");
+        service.desired = Some(0);
+        service.ready = 0;
+        assert_eq!(numbers(&service), "0/0");
+        service.desired = None;
+        assert_eq!(numbers(&service), "1");
     }
 }

@@ -95,7 +95,10 @@ fn tree(props: &ServicesProps, world: &Rc<WorldFrame>) -> Html {
                 let figures = world.services.iter().find(|service| service.name == *workload);
                 html! {
                     <li key={workload.clone()} data-workload={workload.clone()}>
-                        <h3>{ workload }{ " " }if let Some(service) = figures { <span class="quiet">{ t.ready_of(service.desired, service.ready) }</span> }</h3>
+                        <h3>{ workload }{ " " }if let Some(service) = figures { <span class="quiet">{ match service.desired {
+                            Some(desired) => t.ready_of(desired, service.ready),
+                            None => t.service_serving(&service.name, service.serving),
+                        } }</span> }</h3>
                         <ul>
                             { for parts.iter().map(|(heading, units)| html! {
                                 <li key={heading.clone()} class="tree-part" data-testid="tree-part">

@@ -142,7 +142,7 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
     let (unplaced, waiting) = unplaced(world, if dense { DENSE_MACHINES } else { usize::MAX });
     let services = report.services.iter().map(|service| ServiceFrame {
         name: service.name.to_string(),
-        desired: service.desired.unwrap_or(0),
+        desired: service.desired,
         ready: workloads
             .iter()
             .find(|workload| *workload.name == *service.name)

@@ -371,7 +371,7 @@ mod tests {
                 stack: 
                 compose: 
                 files: a.yaml b.yaml
-                a.yaml: error FIL001: several files could be the Compose file: a.yaml, b.yaml
+                a.yaml: error FIL001: several could be the Compose file: a.yaml, b.yaml
                   help: name the one that is meant compose.yaml, or say --compose a.yaml
             "#]],
         );

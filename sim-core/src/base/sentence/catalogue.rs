@@ -104,7 +104,7 @@ forms! {
     TEXT_LONG "text-long" "the text is larger than {most} bytes"
     DOCUMENTS_MOST "documents-most" "more than {most} documents in one text"
     KEYS_TEXT "keys-text" "keys must be text"
-    FILES_ALIKE "files-alike" "several files could be the {what}: {names}"
+    FILES_ALIKE "files-alike" "several could be the {what}: {names}"
     FILE_STACK "file-stack" "stack"
     FILE_COMPOSE "file-compose" "Compose file"
     FILE_OVERLAY "file-overlay" "overlay"
@@ -203,7 +203,6 @@ forms! {
 
     // kubectl.
     NO_ATTACH "no-attach" "there is no terminal in a container; kubectl logs prints what it says, kubectl exec runs a command in it"
-    NO_CERTIFICATES "no-certificates" "requests for certificates are not among the modelled kinds"
     COMPLETES_ITSELF "completes-itself" "this console completes by itself; podium completion prints the shell's script for podium"
     NO_COPY "no-copy" "containers have no file system of their own to copy into; a ConfigMap mounts files, kubectl exec POD -- cat FILE reads what is modelled"
     NO_PLUGINS "no-plugins" "there are no programs beside kubectl here"
@@ -234,7 +233,8 @@ forms! {
     OVERLAY_ITSELF "overlay-itself" "an overlay stands upon itself"
     KUSTOMIZATION_FIELD "kustomization-field" "the field {field} of a kustomization"
     OUTPUT_FORMAT "output-format" "the output format {word}"
-    FORMATS_ARE "formats-are" "go-template, jsonpath{columns}, json and yaml are"
+    FORMATS_ARE "formats-are" "go-template, jsonpath, json and yaml are"
+    FORMATS_TABLES "formats-tables" "go-template, jsonpath, custom-columns, json and yaml are"
     FORMAT_NO_OBJECT "format-no-object" "this output format is not modelled for what is no object of the cluster; json, yaml, jsonpath and go-template are"
     APPLY_ROLES "apply-roles" "kubectl apply writes roles and bindings"
     NO_SAMPLE "no-sample" "no pod here has a sample; sim metric set pod/NAME cpu=100m memory=64Mi gives one"
