@@ -10,6 +10,7 @@ use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
 use super::service::Allocated;
+use super::write::lease;
 use super::{ApiServer, BUILT_IN_NAMESPACES, Propagation, Refusal, Response, known, note, read};
 
 impl ApiServer {
@@ -27,7 +28,7 @@ impl ApiServer {
         let kind = known(kind, turn)?;
         let namespace = if kind.namespaced { namespace } else { "" };
         let Some(object) = read(kind, namespace, name, turn) else {
-            return Err(Refusal::not_found(kind, name));
+            return Err(lease::missing(kind, namespace, name, turn));
         };
         let attempt = super::admission::policy::Attempt {
             user: super::admission::policy::ADMINISTRATOR,

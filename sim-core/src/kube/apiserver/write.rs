@@ -1,6 +1,7 @@
 //! Create, update, scale.
 
 pub mod certificate;
+pub mod lease;
 pub mod parse;
 pub mod pod;
 pub mod rows;
@@ -208,7 +209,7 @@ impl ApiServer {
         let parsed = parse(object, namespace, Old::Stored, turn)?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
-            return Err(Refusal::not_found(kind, &key.name));
+            return Err(lease::missing(kind, &key.namespace, &key.name, turn));
         };
         let wanted = is_current(object, &current, (kind, &key.name))?;
         if wanted.is_none() && must_state_version(kind) {
