@@ -6,7 +6,8 @@
 //    playing for a second.
 // 4. Orders the application's functions in release builds, as the division does the worker's.
 // 5. Packs all these in release builds (www/pack) and says where what unpacks them is (www/unpack).
-// 6. Lets trunk's own reload script through the security policy, only where it is present.
+// 6. Shortens the names that programs and glue have for each other in release builds (www/names.mjs).
+// 7. Lets trunk's own reload script through the security policy, only where it is present.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,6 +16,7 @@ import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, basename } from "node:path";
 import { fileURLToPath } from "node:url";
+import { shortened } from "./names.mjs";
 
 const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("www/finish.mjs is a hook of trunk: run `trunk build`");
@@ -65,6 +67,7 @@ async function packApp(html, unpacker) {
   const { reordered } = await import("./split.mjs");
   const name = appModule(html, /data-wasm="([^"]+)"/);
   const path = join(staging, basename(name));
+  await shorten(path, join(staging, basename(appModule(html, /href="([^"]+)"/))));
   await writeFile(path, reordered(await readFile(path)));
   pack(path, `${path}.lzma`);
   await unlink(path);
@@ -78,10 +81,18 @@ async function packApp(html, unpacker) {
   );
 }
 
+// Gives a program and its glue short names for what one imports from the other.
+async function shorten(wasm, js) {
+  const { bytes, glue } = shortened(await readFile(wasm), await readFile(js, "utf8"));
+  await writeFile(wasm, bytes);
+  await writeFile(js, glue);
+}
+
 async function divideWorker(unpacker) {
   // Only release builds need the library that reads and writes WebAssembly.
   const { split } = await import("./split.mjs");
   const wasm = join(staging, "worker_bg.wasm");
+  await shorten(wasm, join(staging, "worker.js"));
   const parts = split(await readFile(wasm), await rehearsed(wasm), REHEARSAL);
   await unlink(wasm);
   const folder = await mkdtemp(join(tmpdir(), "podium-"));
