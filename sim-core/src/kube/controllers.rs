@@ -325,6 +325,25 @@ impl Controllers {
         self.enqueue(Key::ClusterRoles, turn);
     }
 
+    /// Whether a pass over a set would do nothing, as things stand: its worker is still at its
+    /// creations or deletions, whose last one has the set looked at again, or there is nothing to
+    /// make, delete or write. Whatever alters that enqueues the set itself, so that such a pass is no
+    /// event; there is one for most writes of a pod. From an old cache a worker may write what stands.
+    fn would_change_nothing(&self, id: ReplicaSetId, fresh: bool, turn: &Turn<'_, '_>) -> bool {
+        let Some(row) = turn.store.replica_set(id) else {
+            return false;
+        };
+        let by_replica_set = matches!(
+            row.kind,
+            OwnerKind::ReplicaSet | OwnerKind::ReplicationController
+        );
+        row.creating + row.deleting_pods > 0
+            || fresh
+                && by_replica_set
+                && !self.adopting.contains(&id)
+                && self.replica_set.is_settled(id, row)
+    }
+
     /// Puts a key into its loop's queue after a while, so that what happens until then is handled at
     /// once.
     fn enqueue_batched(&mut self, key: Key, turn: &mut Turn<'_, '_>) {
@@ -339,8 +358,8 @@ impl Controllers {
             .touch(owner.map_or(WorkloadKey::Set(set), WorkloadKey::Deployment));
     }
 
-    /// Sees a write.
-    pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
+    /// Sees a write. `fresh`: what the loops read is not older than the store.
+    pub fn observe(&mut self, change: Change, fresh: bool, turn: &mut Turn<'_, '_>) {
         self.operators.observe(change, turn);
         match change {
             Change::PodCreated(pod)
@@ -352,12 +371,12 @@ impl Controllers {
                     return;
                 };
                 self.pod_gc.pod_changed(pod, turn);
-                self.pod_changed(change, pod, &row, turn);
+                self.pod_changed(change, pod, &row, fresh, turn);
             }
             Change::PodRemoved(pod, row) => {
                 self.taint_eviction.forget(pod, &row, turn);
                 self.pod_gc.pod_changed(pod, turn);
-                self.pod_changed(change, pod, &row, turn);
+                self.pod_changed(change, pod, &row, fresh, turn);
             }
             Change::NodeAdded(node) | Change::NodeUpdated(node) => {
                 self.enqueue_daemon_sets(turn);
@@ -453,7 +472,14 @@ impl Controllers {
         }
     }
 
-    fn pod_changed(&mut self, change: Change, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
+    fn pod_changed(
+        &mut self,
+        change: Change,
+        pod: PodId,
+        row: &PodRow,
+        fresh: bool,
+        turn: &mut Turn<'_, '_>,
+    ) {
         if let Some(owner) = row.owner {
             if turn.store.replica_set(owner).is_some() {
                 self.touch(owner, turn);
@@ -462,7 +488,7 @@ impl Controllers {
                         job::vanished(pod, row, owner, turn);
                     }
                     self.enqueue_batched(Key::ReplicaSet(owner), turn);
-                } else {
+                } else if !self.would_change_nothing(owner, fresh, turn) {
                     self.enqueue(Key::ReplicaSet(owner), turn);
                 }
             }

@@ -319,7 +319,8 @@ impl KubePlane {
                     ctx,
                     out,
                 };
-                self.controllers.observe(change, &mut turn);
+                let fresh = self.stale.is_idle();
+                self.controllers.observe(change, fresh, &mut turn);
                 self.attach.observe(change, &mut turn);
                 self.policies.observe(change, &mut turn);
                 if let Change::PodCreated(pod) = change {

@@ -159,7 +159,7 @@ impl Bench {
                     }
                     _ => {}
                 }
-                parts.controllers.observe(change, &mut turn);
+                parts.controllers.observe(change, true, &mut turn);
             }
             parts.controllers.distances_mut().refresh(turn.store);
         }

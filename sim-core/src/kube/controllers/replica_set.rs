@@ -80,6 +80,21 @@ impl ReplicaSetController {
         self.write_status(id, turn);
     }
 
+    /// Whether a pass would find as many pods as wanted and the status as it is.
+    pub fn is_settled(&self, id: ReplicaSetId, row: &ReplicaSetRow) -> bool {
+        let status = PodCounts {
+            stranded: 0,
+            ..row.pods
+        };
+        row.pods.active == row.replicas
+            && row.status == status
+            && row.observed == row.generation
+            && !(row.deleting || row.mixed)
+            && row.unlabelled == 0
+            && row.conditions.is_empty()
+            && !self.refusals.contains_key(&id)
+    }
+
     fn create(&mut self, id: ReplicaSetId, count: i64, turn: &mut Turn<'_, '_>) {
         let row = turn
             .store

@@ -33,30 +33,30 @@ impl Controllers {
     fn list(&mut self, turn: &mut Turn<'_, '_>) {
         let nodes: Vec<NodeId> = turn.store.nodes().map(|(id, _)| id).collect();
         for node in nodes {
-            self.observe(Change::NodeAdded(node), turn);
+            self.observe(Change::NodeAdded(node), false, turn);
         }
         let deployments: Vec<DeploymentId> = turn.store.deployments().map(|(id, _)| id).collect();
         for id in deployments {
             self.distances.touch(WorkloadKey::Deployment(id));
-            self.observe(Change::Deployment(id, true), turn);
+            self.observe(Change::Deployment(id, true), false, turn);
         }
         let sets: Vec<ReplicaSetId> = turn.store.pod_controllers().map(|(id, _)| id).collect();
         for id in sets {
-            self.observe(Change::ReplicaSet(id, true), turn);
+            self.observe(Change::ReplicaSet(id, true), false, turn);
         }
         let pods: Vec<PodId> = turn.store.pods().map(|(id, _)| id).collect();
         for pod in pods {
-            self.observe(Change::PodStatus(pod), turn);
+            self.observe(Change::PodStatus(pod), false, turn);
         }
         let services: Vec<ServiceId> = turn.store.services().map(|(id, _)| id).collect();
         for id in services {
-            self.observe(Change::Service(id), turn);
+            self.observe(Change::Service(id), false, turn);
         }
         let watched: Vec<WatchedId> = turn.store.all_watched().map(|(id, _)| id).collect();
         for id in watched {
-            self.observe(Change::Watched(id, true), turn);
+            self.observe(Change::Watched(id, true), false, turn);
         }
-        self.observe(Change::OwnerRemoved, turn);
+        self.observe(Change::OwnerRemoved, false, turn);
     }
 
     /// Finds dependents whose owners went while nobody looked.
