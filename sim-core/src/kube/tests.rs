@@ -756,3 +756,35 @@ fn a_quota_follows_what_a_pod_is_described_by_and_not_its_statuses() {
     });
     assert_eq!(looks(&bench), 1);
 }
+
+#[test]
+fn a_pass_over_a_set_is_an_event_only_where_it_does_something() {
+    use super::event::Key;
+    let mut bench = Bench::new(3);
+    let (mut passes, mut idle) = (0, 0);
+    bench.create(&deployment(10, "nginx")).unwrap();
+    for image in ["nginx", "nginx:2"] {
+        update(&mut bench, |web| {
+            let path = ["spec", "template", "spec", "containers", "0", "image"];
+            web.set_path(&path, image.into())
+        })
+        .unwrap();
+        while let Some(((at, _), item)) = bench.queue.pop_first() {
+            bench.now = at;
+            let revision = bench.plane.store.revision();
+            let waiting = bench.queue.len();
+            bench.step(item);
+            if matches!(item, Item::Plane(Event::Sync(Key::ReplicaSet(_)))) {
+                passes += 1;
+                let acted = bench.plane.store.revision() > revision || bench.queue.len() > waiting;
+                idle += u32::from(!acted);
+            }
+        }
+        assert_eq!(bench.plane.unmet(), 0);
+    }
+    // The Deployment controller's writes to a set have it looked at whatever they say.
+    assert!(
+        passes > 10 && idle < 2,
+        "{idle} of {passes} passes did nothing"
+    );
+}
