@@ -15,7 +15,7 @@ use crate::base::time::{EPOCH_UNIX_SECONDS, SimTime};
 use crate::kube::heartbeat::{healthy, zone_key};
 use crate::kube::kinds::KINDS;
 use crate::kube::rows::node::{ConditionStatus, NodeCondition, NodeRow};
-use crate::kube::rows::pod::{NO_POD, POD_CONDITIONS, Phase, PodCondition};
+use crate::kube::rows::pod::{NO_POD, POD_CONDITIONS, PodCondition};
 use crate::kube::rows::read;
 use crate::kube::rows::workload::{Part, WorkloadCondition};
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
@@ -223,26 +223,17 @@ pub fn node_named(name: &str, turn: &mut Turn<'_, '_>) -> NodeId {
     }
 }
 
-/// A Job's pod that has ended and has no finalizer any more is one that its Job's status counts.
+/// A Job's pod that has no finalizer of its is one that its Job has counted or given up.
 /// Source: `pkg/controller/job/job_controller.go`, `trackJobStatusAndRemoveFinalizers`.
 pub fn counted(pod: PodId, owner: ReplicaSetId, value: &Value, turn: &mut Turn<'_, '_>) {
     const TRACKING: &str = "batch.kubernetes.io/job-tracking";
     let tracked = read::list(value, &["metadata", "finalizers"])
         .iter()
         .any(|finalizer| finalizer.as_str() == Some(TRACKING));
-    let phase = turn.store.pod(pod).map(|row| row.phase);
     let Some(set) = turn.store.replica_set_mut(owner).filter(|_| !tracked) else {
         return;
     };
-    let Part::Job(part) = &mut set.part else {
-        return;
-    };
-    let in_status = match phase {
-        Some(Phase::Succeeded) => part.succeeded > 0,
-        Some(Phase::Failed) => part.failed > 0,
-        _ => false,
-    };
-    if in_status {
+    if let Part::Job(part) = &mut set.part {
         Arc::make_mut(part).counted.insert(pod);
     }
 }

@@ -19,6 +19,9 @@ use crate::manifest::value::Value;
 /// How long a granted eviction counts without the pod going. Source: as above, `DeletionTimeout`.
 const GRANTED: SimDuration = SimDuration::from_secs(120);
 
+/// Type of the condition that this controller writes.
+/// Source: `staging/src/k8s.io/api/policy/v1/types.go` (`DisruptionAllowedCondition`).
+const ALLOWED: &str = "DisruptionAllowed";
 /// How long a pod that was to be disrupted may stay. Source: as above, `stalePodDisruptionTimeout`.
 const STALE: SimDuration = SimDuration::from_secs(120);
 
@@ -324,8 +327,16 @@ pub fn write(
         None if allowed => ("True", "SufficientPods"),
         None => ("False", "InsufficientPods"),
     };
-    let before = old.and_then(|status| status.path(&["conditions"])?.at(0).cloned());
-    let since = before
+    // Conditions of others stay.
+    let mut conditions = old
+        .and_then(|status| status.path(&["conditions"])?.as_list())
+        .unwrap_or(&[])
+        .to_vec();
+    let place = conditions
+        .iter()
+        .position(|condition| condition.str_at(&["type"]) == Some(ALLOWED));
+    let since = place
+        .map(|at| &conditions[at])
         .filter(|condition| condition.str_at(&["status"]) == Some(status))
         .and_then(|condition| condition.get("lastTransitionTime").cloned())
         .unwrap_or_else(|| time(now));
@@ -335,8 +346,12 @@ pub fn write(
         ("observedGeneration", part.observed.into()),
         ("reason", reason.into()),
         ("status", status.into()),
-        ("type", "DisruptionAllowed".into()),
+        ("type", ALLOWED.into()),
     ]);
+    match place {
+        Some(at) => conditions[at] = condition,
+        None => conditions.push(condition),
+    }
     let disrupted: Vec<(String, SimTime)> = part
         .disrupted
         .iter()
@@ -354,7 +369,7 @@ pub fn write(
         )
     };
     let status = object([
-        ("conditions", Value::list(vec![condition])),
+        ("conditions", Value::list(conditions)),
         ("currentHealthy", part.healthy.into()),
         ("desiredHealthy", part.desired.into()),
         ("disruptedPods", disrupted),

@@ -102,6 +102,7 @@ impl JobController {
             return;
         }
         let mut pass = Pass::new(id, row, part, turn);
+        pass.part.forget_surplus_indexes();
         if pass.part.started.is_none() && !pass.part.suspend {
             pass.part.started = Some(turn.now().truncated_to_second());
         }
@@ -180,6 +181,15 @@ impl JobController {
         if pass.part.indexed {
             pass.part.succeeded = i64::try_from(pass.part.done.len()).unwrap_or(i64::MAX);
         }
+        if !pass.part.unreplaced.is_empty() {
+            let active = active_indexes(pass, turn);
+            let part = &mut pass.part;
+            part.unreplaced.retain(|index| {
+                !active.contains_key(index)
+                    && !part.done.contains(index)
+                    && !part.lost.contains(index)
+            });
+        }
         let ends: Vec<Ended> = ended.iter().map(|(end, _)| *end).collect();
         backoff::record(&mut pass.part.backoff, &ends);
         whole
@@ -195,11 +205,16 @@ impl JobController {
             return;
         };
         let (count, passed, newest) = part.index_failures.entry(index).or_default();
-        *newest = (*newest).max(end.at_s);
+        // 0: none yet; a pod that was taken over may have ended before the run began.
+        if *newest == 0 || end.at_s > *newest {
+            *newest = end.at_s;
+        }
         if ignored {
             *passed += 1;
+            part.unreplaced.remove(&index);
             return;
         }
+        part.unreplaced.insert(index);
         let lost = *count >= limit
             || matched.is_some_and(|matched| matched.action == FailureAction::FailIndex);
         *count += 1;
@@ -308,12 +323,12 @@ impl JobController {
             (&verdict.reason, &verdict.message),
             now,
         );
-        let victims: Vec<PodId> = pass.active.iter().copied().take(BURST).collect();
-        if !victims.is_empty() {
-            self.hands.delete(pass.id, &victims, turn);
+        close(pass, verdict, turn);
+        if !pass.active.is_empty() {
+            self.hands.delete(pass.id, &pass.active, turn);
         }
         if !pass.active.is_empty() || pass.terminating > 0 {
-            return i64::try_from(pass.active.len() - victims.len()).unwrap_or(0);
+            return 0;
         }
         let kind = if verdict.failed { "Failed" } else { "Complete" };
         status::set(
@@ -373,7 +388,7 @@ impl JobController {
             return 0;
         }
         let wanted = wanted(pass, active);
-        pass.row.replicas = wanted;
+        pass.row.replicas = wanted.min(open_indexes(&pass.part));
         let surplus = self.surplus(pass, active - wanted, turn);
         if !surplus.is_empty() {
             let count = surplus.len().min(BURST);
@@ -457,7 +472,9 @@ impl JobController {
         }
     }
 
-    /// Pods too many: of an index that has another or needs none, then by rank.
+    /// Pods too many: of an index that has another or is none of the Job's, then by rank. A pod whose
+    /// index is over stays while it is not too many.
+    /// Source: `indexed_job_utils.go` (`appendDuplicatedIndexPodsForRemoval`).
     fn surplus(&self, pass: &Pass, count: i64, turn: &Turn<'_, '_>) -> Vec<PodId> {
         let mut chosen: Vec<PodId> = Vec::new();
         let mut rest: Vec<PodId> = Vec::new();
@@ -469,11 +486,7 @@ impl JobController {
             for pod in order.into_iter().rev() {
                 let index = turn.store.pod(pod).and_then(|row| index_of(row, turn));
                 let valid = index.is_some_and(|index| {
-                    index >= 0
-                        && pass.part.completions.is_none_or(|count| index < count)
-                        && !pass.part.done.contains(&index)
-                        && !pass.part.lost.contains(&index)
-                        && seen.insert(index)
+                    pass.part.completions.is_none_or(|count| index < count) && seen.insert(index)
                 });
                 if valid {
                     rest.push(pod);
@@ -545,6 +558,27 @@ impl Pass {
     }
 }
 
+/// Closes the account of a Job that is over: of its pods that have not ended, each counts as failed
+/// if it failed and as nothing if it succeeded, and none counts later.
+/// Source: `job_controller.go` (`trackJobStatusAndRemoveFinalizers`).
+fn close(pass: &mut Pass, verdict: &Verdict, turn: &Turn<'_, '_>) {
+    pass.part.unreplaced.clear();
+    let rest: Vec<PodId> = turn
+        .store
+        .pods_of(pass.id)
+        .map(|(pod, _)| pod)
+        .filter(|pod| !pass.part.counted.contains(pod))
+        .collect();
+    for pod in rest {
+        pass.part.counted.insert(pod);
+        let ignored = failure::judge(pod, &pass.part, turn)
+            .is_some_and(|matched| matched.action == FailureAction::Ignore);
+        if verdict.failed && !ignored {
+            pass.part.failed += 1;
+        }
+    }
+}
+
 /// Whether a pod counts as failed.
 pub fn is_failed(row: &PodRow, part: &JobPart) -> bool {
     let only_ended = part.replace_failed_only || part.failure_rules.is_some();
@@ -552,13 +586,15 @@ pub fn is_failed(row: &PodRow, part: &JobPart) -> bool {
         || (!only_ended && row.is_terminating() && row.phase != Phase::Succeeded)
 }
 
-/// A pod's completion index.
+/// A pod's completion index. A negative one is none.
+/// Source: `indexed_job_utils.go` (`getCompletionIndex`).
 pub fn index_of(row: &PodRow, turn: &Turn<'_, '_>) -> Option<i64> {
     let template = turn.store.template(row.template);
     label(&template.annotations, INDEX)
         .or_else(|| label(&template.labels, INDEX))?
         .parse()
         .ok()
+        .filter(|index| *index >= 0)
 }
 
 /// Pods that are to be active.
@@ -567,13 +603,16 @@ fn wanted(pass: &Pass, active: i64) -> i64 {
     match part.completions {
         None if part.succeeded > 0 => active,
         None => part.parallelism,
-        Some(completions) => {
-            let lost = i64::try_from(part.lost.len()).unwrap_or(0);
-            (completions - part.succeeded - lost)
-                .min(part.parallelism)
-                .max(0)
-        }
+        Some(completions) => (completions - part.succeeded).min(part.parallelism).max(0),
     }
+}
+
+/// Pods that can still end with success: those of failed indexes cannot.
+fn open_indexes(part: &JobPart) -> i64 {
+    let lost = i64::try_from(part.lost.len()).unwrap_or(0);
+    part.completions.map_or(i64::MAX, |completions| {
+        (completions - part.succeeded - lost).max(0)
+    })
 }
 
 /// With restartPolicy OnFailure, restarts of containers count against the limit.

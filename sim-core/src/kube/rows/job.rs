@@ -119,6 +119,9 @@ pub struct JobPart {
     pub lost: SortedSet<i64>,
     /// Failures by index: counted ones, ignored ones, the newest in whole seconds.
     pub index_failures: SortedMap<i64, (i64, i64, i64)>,
+    /// Indexes whose newest failed pod has no successor yet: `status.failed` leaves it out.
+    /// Source: `indexed_job_utils.go` (`getPodsWithDelayedDeletionPerIndex`).
+    pub unreplaced: SortedSet<i64>,
     /// The back-off of the whole Job.
     pub backoff: Backoff,
     /// `status.startTime`.
@@ -167,6 +170,19 @@ impl JobPart {
         self.restarts = read::text(spec, &["template", "spec", "restartPolicy"]) == "OnFailure";
         let manager = read::text(spec, &["managedBy"]);
         self.foreign = !manager.is_empty() && manager != "kubernetes.io/job-controller";
+    }
+
+    /// Forgets indexes that the Job has no more, as an elastic one has that was made smaller.
+    /// Source: `indexed_job_utils.go` (`parseIndexesFromString`).
+    pub fn forget_surplus_indexes(&mut self) {
+        let Some(completions) = self.completions.filter(|_| self.indexed) else {
+            return;
+        };
+        for indexes in [&mut self.done, &mut self.lost] {
+            if indexes.last().is_some_and(|index| *index >= completions) {
+                indexes.retain(|index| *index < completions);
+            }
+        }
     }
 
     /// Takes over what a loaded object says it has got to.

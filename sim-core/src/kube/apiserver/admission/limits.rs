@@ -171,7 +171,8 @@ fn of(container: &Value) -> (Amounts, Amounts) {
 }
 
 /// What a pod asks for and may use: containers and sidecars together, or an init container with the
-/// sidecars before it, whichever is more.
+/// sidecars before it, whichever is more; what the pod as a whole states stands for all of them.
+/// Source: `plugin/pkg/admission/limitranger/admission.go` (`podRequests`, `podLimits`).
 fn sums(pod: &Value) -> (Amounts, Amounts) {
     let mut total = (Amounts::new(), Amounts::new());
     for container in list(pod, &["spec", "containers"]) {
@@ -196,6 +197,13 @@ fn sums(pod: &Value) -> (Amounts, Amounts) {
     add(&mut total.1, &sidecars.1);
     raise(&mut total.0, &peak.0);
     raise(&mut total.1, &peak.1);
+    for (sum, key) in [(&mut total.0, "requests"), (&mut total.1, "limits")] {
+        for (name, amount) in amounts(pod.path(&["spec", "resources", key])) {
+            if matches!(&*name, "cpu" | "memory") || name.starts_with("hugepages-") {
+                sum.insert(name, amount);
+            }
+        }
+    }
     total
 }
 

@@ -51,7 +51,8 @@ pub(super) fn render(part: &JobPart, pass: &Pass, active: i64) -> Value {
         }
     };
     number("active", active);
-    number("failed", part.failed);
+    let unreplaced = i64::try_from(part.unreplaced.len()).unwrap_or(0);
+    number("failed", part.failed - unreplaced);
     number("succeeded", part.succeeded);
     status.set("ready", pass.ready.min(active).into());
     status.set("terminating", pass.terminating.into());
