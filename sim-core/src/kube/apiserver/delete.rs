@@ -106,11 +106,14 @@ impl ApiServer {
         let Some(document) = turn.store.documents().get(key) else {
             return;
         };
+        let row = document.row;
         if is_held(&document.value) {
+            if propagation == Propagation::Orphan {
+                orphan(key, row, turn);
+            }
             hold(key, turn);
             return;
         }
-        let row = document.row;
         if propagation == Propagation::Foreground
             && let RowReference::Deployment(id) = row
             && turn
@@ -124,8 +127,10 @@ impl ApiServer {
                 .get_mut(key)
                 .expect("read above")
                 .deletion = Some(now);
-            turn.store
-                .write_deployment(id, true, |row| row.deleting = true);
+            turn.store.write_deployment(id, true, |row| {
+                row.deleting = true;
+                row.foreground = true;
+            });
             return;
         }
         match row {
@@ -303,9 +308,10 @@ fn delete_pod(key: &DocumentKey, grace_seconds: Option<i64>, turn: &mut Turn<'_,
 fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Turn<'_, '_>) {
     match propagation {
         Propagation::Background => turn.store.remove_replica_set(id),
-        Propagation::Foreground => turn
-            .store
-            .write_replica_set(id, true, |row| row.deleting = true),
+        Propagation::Foreground => turn.store.write_replica_set(id, true, |row| {
+            row.deleting = true;
+            row.foreground = true;
+        }),
         Propagation::Orphan => {
             let pods: Vec<PodId> = turn.store.pods_of(id).map(|(pod, _)| pod).collect();
             for pod in pods {
@@ -334,9 +340,35 @@ pub fn hold(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     if document.generation > 0 {
         document.generation += 1;
     }
+    let row = document.row;
     let revision = turn.store.bump();
     if let Some(document) = turn.store.documents_mut().get_mut(key) {
         document.revision = revision;
+    }
+    // Its controller leaves its dependents alone from now on.
+    match row {
+        RowReference::Deployment(id) => turn
+            .store
+            .write_deployment(id, true, |row| row.deleting = true),
+        RowReference::ReplicaSet(id) => turn
+            .store
+            .write_replica_set(id, true, |row| row.deleting = true),
+        _ => {}
+    }
+}
+
+/// Leaves the dependents of an object that is about to go without an owner.
+fn orphan(key: &DocumentKey, row: RowReference, turn: &mut Turn<'_, '_>) {
+    match row {
+        RowReference::Deployment(id) => release_replica_sets(id, turn),
+        RowReference::ReplicaSet(id) => {
+            strip_owner(key, turn);
+            let pods: Vec<PodId> = turn.store.pods_of(id).map(|(pod, _)| pod).collect();
+            for pod in pods {
+                turn.store.orphan(pod);
+            }
+        }
+        _ => strip_owner(key, turn),
     }
 }
 

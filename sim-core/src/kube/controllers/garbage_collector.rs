@@ -44,7 +44,7 @@ impl GarbageCollector {
 
     /// A Deployment in foreground deletion goes when nothing is left below it.
     pub fn deployment(&self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.deployment(id).filter(|row| row.deleting) else {
+        let Some(row) = turn.store.deployment(id).filter(|row| row.foreground) else {
             return;
         };
         let sets = row.replica_sets.clone();
@@ -58,16 +58,22 @@ impl GarbageCollector {
             return;
         }
         for set in sets {
-            if turn.store.replica_set(set).is_some_and(|row| !row.deleting) {
-                turn.store
-                    .write_replica_set(set, true, |row| row.deleting = true);
+            if turn
+                .store
+                .replica_set(set)
+                .is_some_and(|row| !row.foreground)
+            {
+                turn.store.write_replica_set(set, true, |row| {
+                    row.deleting = true;
+                    row.foreground = true;
+                });
             }
         }
     }
 
     /// A ReplicaSet in foreground deletion likewise.
     pub fn replica_set(&self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
-        if !turn.store.replica_set(id).is_some_and(|row| row.deleting) {
+        if !turn.store.replica_set(id).is_some_and(|row| row.foreground) {
             return;
         }
         let pods: Vec<PodId> = turn.store.pods_of(id).map(|(pod, _)| pod).collect();

@@ -148,8 +148,11 @@ impl Hands {
         let template = match admission::admit(id, plan.template, plan.name, turn) {
             Ok(template) => template,
             Err(refusal) => {
-                let message = Message::Text(format!("Error creating: {refusal}").into());
-                self.warning(id, "FailedCreate", message, turn);
+                let text = match self.of_set(id, plan.name, turn) {
+                    Some(what) => format!("Create {what} failed error: {refusal}"),
+                    None => format!("Error creating: {refusal}"),
+                };
+                self.warning(id, "FailedCreate", Message::Text(text.into()), turn);
                 self.give_up(id, turn);
                 self.retry_later(id, turn);
                 return;
@@ -159,7 +162,10 @@ impl Hands {
         turn.store
             .create_pod(plan.name, template, Some(id), flags, now);
         turn.note(self.actor.source, "create", "pod", plan.name, Detail::None);
-        let message = Message::Name("Created pod: {}", plan.name);
+        let message = match self.of_set(id, plan.name, turn) {
+            Some(what) => Message::Text(format!("Create {what} successful").into()),
+            None => Message::Name("Created pod: {}", plan.name),
+        };
         if self.normal(id, "SuccessfulCreate", message, turn) {
             self.limiter.take(now);
         }
@@ -185,6 +191,21 @@ impl Hands {
             if at > earliest { at } else { earliest },
             Event::CreatePod(id),
         );
+    }
+
+    /// A StatefulSet's pod, as its events name it.
+    /// Source: `pkg/controller/statefulset/stateful_pod_control.go` (`recordPodEvent`).
+    fn of_set(&self, id: ReplicaSetId, pod: Name, turn: &Turn<'_, '_>) -> Option<String> {
+        let row = turn
+            .store
+            .replica_set(id)
+            .filter(|_| self.actor.kind == "StatefulSet")?;
+        let symbols = &turn.ctx.symbols;
+        Some(format!(
+            "Pod {} in StatefulSet {}",
+            pod.text(symbols),
+            symbols.text(row.name)
+        ))
     }
 
     /// The next try has another name and comes after a wait.

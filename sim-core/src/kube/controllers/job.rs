@@ -698,8 +698,10 @@ fn expire(id: ReplicaSetId, row: &ReplicaSetRow, part: &JobPart, turn: &mut Turn
             value: SimDuration::from_secs(ttl.unsigned_abs()),
         }),
     );
-    turn.store
-        .write_replica_set(id, true, |row| row.deleting = true);
+    turn.store.write_replica_set(id, true, |row| {
+        row.deleting = true;
+        row.foreground = true;
+    });
 }
 
 /// A reason as events keep it.

@@ -11,6 +11,7 @@ use crate::kube::apiserver::template::limits;
 use crate::kube::kinds::KINDS;
 use crate::kube::rows::WatchedId;
 use crate::kube::rows::watched::WatchedKind;
+use crate::kube::rows::workload::OwnerKind;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -195,7 +196,9 @@ fn usage(
                 "ReplicaSet" => turn
                     .store
                     .replica_sets()
-                    .filter(|(_, row)| row.namespace == namespace)
+                    .filter(|(_, row)| {
+                        row.kind == OwnerKind::ReplicaSet && row.namespace == namespace
+                    })
                     .count(),
                 _ => turn
                     .store

@@ -23,6 +23,7 @@ use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
+use self::claims::Provided;
 use super::hands::{Actor, Hands, PodPlan, RETRY};
 use super::{admission, revisions};
 
@@ -186,8 +187,18 @@ impl StatefulSetController {
 
     fn plan(&mut self, pass: &Pass, index: usize, turn: &mut Turn<'_, '_>) -> Option<PodPlan> {
         let ordinal = pass.ordinal(index);
-        if !claims::provide(pass.id, &pass.part, ordinal, turn) {
-            return None;
+        match claims::provide(pass.id, &pass.part, ordinal, turn) {
+            Provided::All => {}
+            Provided::Waits => return None,
+            Provided::Refused(why) => {
+                let set = turn.ctx.symbols.text(pass.row.name);
+                let text =
+                    format!("Create Pod {set}-{ordinal} in StatefulSet {set} failed error: {why}");
+                self.hands
+                    .warning(pass.id, "FailedCreate", Message::Text(text.into()), turn);
+                self.hands.retry_later(pass.id, turn);
+                return None;
+            }
         }
         let template = identity::template(pass.id, &pass.part, ordinal, turn)?;
         Some(PodPlan {
@@ -208,9 +219,10 @@ impl StatefulSetController {
         let template = match admission::admit(pass.id, plan.template, plan.name, turn) {
             Ok(template) => template,
             Err(refusal) => {
-                let text = format!("create Pod {pod} in StatefulSet {set} failed error: {refusal}");
+                let text = format!("Create Pod {pod} in StatefulSet {set} failed error: {refusal}");
                 self.hands
                     .warning(pass.id, "FailedCreate", Message::Text(text.into()), turn);
+                self.hands.retry_later(pass.id, turn);
                 return;
             }
         };
@@ -219,7 +231,7 @@ impl StatefulSetController {
         turn.store
             .create_pod(plan.name, template, Some(pass.id), flags, now);
         turn.note("kube.statefulset", "create", "pod", plan.name, Detail::None);
-        let text = format!("create Pod {pod} in StatefulSet {set} successful");
+        let text = format!("Create Pod {pod} in StatefulSet {set} successful");
         self.hands.normal(
             pass.id,
             "SuccessfulCreate",
@@ -267,13 +279,13 @@ impl StatefulSetController {
         );
         if let Err(refusal) = self.hands.judge(id, pod, turn) {
             let text =
-                format!("delete Pod {pod_name} in StatefulSet {set_name} failed error: {refusal}");
+                format!("Delete Pod {pod_name} in StatefulSet {set_name} failed error: {refusal}");
             self.hands
                 .warning(id, "FailedDelete", Message::Text(text.into()), turn);
             self.hands.retry_later(id, turn);
             return;
         }
-        let text = format!("delete Pod {pod_name} in StatefulSet {set_name} successful");
+        let text = format!("Delete Pod {pod_name} in StatefulSet {set_name} successful");
         self.hands.limiter.take(now);
         self.hands
             .normal(id, "SuccessfulDelete", Message::Text(text.into()), turn);
@@ -389,6 +401,13 @@ impl StatefulSetController {
         let wanted = pass.row.replicas;
         let whole = count.updated == wanted && count.ready == wanted && count.all == wanted;
         if !pass.part.on_delete && whole {
+            if pass.current != pass.update {
+                // The old revision is free from the next pass on, which the status brings about.
+                turn.after(
+                    turn.store.watch_lag(),
+                    Event::Sync(Key::ReplicaSet(pass.id)),
+                );
+            }
             pass.current = pass.update;
             count.current = count.updated;
         }

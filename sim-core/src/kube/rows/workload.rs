@@ -97,8 +97,10 @@ pub struct DeploymentRow {
     pub generation: i64,
     /// When it was created.
     pub created: SimTime,
-    /// Whether it is being deleted.
+    /// Whether it is being deleted: it has a deletionTimestamp.
     pub deleting: bool,
+    /// Whether its dependents are deleted before it is.
+    pub foreground: bool,
     /// Its ReplicaSets, oldest first.
     pub replica_sets: Vec<ReplicaSetId>,
     /// `deployment.kubernetes.io/revision`.
@@ -262,8 +264,10 @@ pub struct ReplicaSetRow {
     pub generation: i64,
     /// When it was created.
     pub created: SimTime,
-    /// Whether it is being deleted.
+    /// Whether it is being deleted: it has a deletionTimestamp.
     pub deleting: bool,
+    /// Whether its dependents are deleted before it is.
+    pub foreground: bool,
     /// Whether its labels or its owner were written since Deployments looked at them.
     pub stray: bool,
     /// `status.observedGeneration`.
@@ -321,6 +325,7 @@ impl ReplicaSetRow {
             generation: 1,
             created,
             deleting: false,
+            foreground: false,
             stray: false,
             observed: 0,
             mixed: false,

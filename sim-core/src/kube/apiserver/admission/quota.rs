@@ -6,6 +6,7 @@ use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
 use crate::kube::controllers::quota::scope;
 use crate::kube::kinds::Kind;
+use crate::kube::rows::workload::OwnerKind;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
@@ -157,7 +158,7 @@ fn count(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>) -> i64 {
         let sets = turn
             .store
             .replica_sets()
-            .filter(|(_, row)| Some(row.namespace) == symbol);
+            .filter(|(_, row)| row.kind == OwnerKind::ReplicaSet && Some(row.namespace) == symbol);
         return i64::try_from(sets.count()).unwrap_or(i64::MAX);
     }
     let resource = kind.resource();

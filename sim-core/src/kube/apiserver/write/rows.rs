@@ -91,6 +91,7 @@ pub(in crate::kube::apiserver) fn create_deployment(
         generation: 1,
         created: turn.now(),
         deleting: false,
+        foreground: false,
         replica_sets: Vec::new(),
         revision_number: 0,
         observed: 0,

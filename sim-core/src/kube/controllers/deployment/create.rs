@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::des::notice::Detail;
+use crate::kube::apiserver::admission::quota;
 use crate::kube::controllers::{admission, hands};
 use crate::kube::event::{Event, Key};
 use crate::kube::rows::node::ConditionStatus;
@@ -161,7 +162,7 @@ fn set_name(deployment: &str, hash: &str) -> String {
     format!("{}-{hash}", &deployment[..kept])
 }
 
-/// Whether bound policies let a ReplicaSet be made.
+/// Whether bound policies and quotas let a ReplicaSet be made.
 fn judged(
     row: &DeploymentRow,
     name: Symbol,
@@ -195,5 +196,16 @@ fn judged(
         hash.into(),
     );
     object.set_path(&["spec", "template"], Value::clone(&document));
-    admission::judge(admission::DEPLOYMENTS, "ReplicaSet", &object, turn)
+    admission::judge(admission::DEPLOYMENTS, "ReplicaSet", &object, turn)?;
+    let Some(kind) = turn.store.kind_of_object("apps/v1", "ReplicaSet") else {
+        return Ok(());
+    };
+    let namespace = turn.ctx.symbols.text(row.namespace);
+    quota::fits(kind, namespace, &object, turn).map_err(|why| {
+        format!(
+            "{} \"{}\" is forbidden: {why}",
+            kind.resource(),
+            turn.ctx.symbols.text(name)
+        )
+    })
 }

@@ -2,6 +2,7 @@
 //! Sources: `pkg/controller/statefulset/{stateful_pod_control,stateful_set_utils}.go`.
 
 use crate::base::name::Name;
+use crate::kube::apiserver::admission::{limits, quota};
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::stateful_set::StatefulSetPart;
 use crate::kube::rows::{PodId, ReplicaSetId, read};
@@ -46,21 +47,34 @@ fn keys(
         .collect()
 }
 
-/// Makes the claims that a pod lacks. False: one of them is being deleted, the pod has to wait.
+/// What became of the claims of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provided {
+    /// They are there.
+    All,
+    /// One of them is being deleted: the pod has to wait.
+    Waits,
+    /// The API server refused one.
+    Refused(String),
+}
+
+/// Makes the claims that a pod lacks.
+/// Source: `stateful_pod_control.go` (`createPersistentVolumeClaims`).
 pub fn provide(
     id: ReplicaSetId,
     part: &StatefulSetPart,
     ordinal: i64,
     turn: &mut Turn<'_, '_>,
-) -> bool {
+) -> Provided {
     let now = turn.now();
+    let mut refused: Vec<String> = Vec::new();
     for (key, claim) in keys(id, part, ordinal, turn)
         .into_iter()
         .zip(part.claims.iter())
     {
         if let Some(document) = turn.store.documents().get(&key) {
             if document.deletion.is_some() || owned_by_pod(&document.value) {
-                return false;
+                return Provided::Waits;
             }
             continue;
         }
@@ -83,28 +97,60 @@ pub fn provide(
             value.set_path(&["metadata", "ownerReferences"], Value::list(vec![owner]));
         }
         crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store);
+        if let Err(why) = fits(&key, &value, turn) {
+            report(id, &key, ordinal, Some(&why), turn);
+            refused.push(format!("failed to create PVC {}: {why}", key.name));
+            continue;
+        }
         turn.store.add_document(key.clone(), value, 0, now);
-        report(id, &key, ordinal, turn);
+        report(id, &key, ordinal, None, turn);
     }
-    true
+    match refused.as_slice() {
+        [] => Provided::All,
+        [one] => Provided::Refused(one.clone()),
+        many => Provided::Refused(format!("[{}]", many.join(", "))),
+    }
 }
 
-fn report(id: ReplicaSetId, key: &DocumentKey, ordinal: i64, turn: &mut Turn<'_, '_>) {
+/// Whether the namespace's limits and quotas let a claim be made.
+fn fits(key: &DocumentKey, claim: &Value, turn: &Turn<'_, '_>) -> Result<(), String> {
+    let Some(kind) = turn.store.kind_of_object("v1", "PersistentVolumeClaim") else {
+        return Ok(());
+    };
+    limits::check_claim(&key.namespace, claim, turn)
+        .and_then(|()| quota::fits(kind, &key.namespace, claim, turn))
+        .map_err(|why| format!("{} \"{}\" is forbidden: {why}", key.resource, key.name))
+}
+
+fn report(
+    id: ReplicaSetId,
+    key: &DocumentKey,
+    ordinal: i64,
+    refusal: Option<&str>,
+    turn: &mut Turn<'_, '_>,
+) {
     let Some(row) = turn.store.replica_set(id) else {
         return;
     };
     let set = turn.ctx.symbols.text(row.name);
-    let text = format!(
-        "create Claim {} Pod {set}-{ordinal} in StatefulSet {set} success",
-        key.name
-    );
     let object = ("StatefulSet", row.namespace, Name::plain(row.name));
-    turn.normal(
-        object,
-        "statefulset-controller",
-        "SuccessfulCreate",
-        Message::Text(text.into()),
-    );
+    let component = "statefulset-controller";
+    let claim = &key.name;
+    match refusal {
+        None => {
+            let text =
+                format!("Create Claim {claim} Pod {set}-{ordinal} in StatefulSet {set} success");
+            let message = Message::Text(text.into());
+            turn.normal(object, component, "SuccessfulCreate", message);
+        }
+        Some(why) => {
+            let text = format!(
+                "Create Claim {claim} for Pod {set}-{ordinal} in StatefulSet {set} failed error: {why}"
+            );
+            let message = Message::Text(text.into());
+            turn.warning(object, component, "FailedCreate", message);
+        }
+    }
 }
 
 fn owned_by_pod(claim: &Value) -> bool {
