@@ -4,6 +4,8 @@
 //! ids of the engine; strings are made for what is on screen only. A message that cannot be read is
 //! an error that the page shows, never a panic. [`VERSION`] is part of the handshake.
 
+pub mod frame;
+pub mod recording;
 pub mod views;
 
 use serde::{Deserialize, Serialize};
@@ -11,19 +13,15 @@ use serde::{Deserialize, Serialize};
 use crate::base::sentence::passage::{Passage, Stretch};
 use crate::base::sentence::{Form, Part, Sentence};
 
+pub use frame::{
+    DENSE_MACHINES, DENSE_UNITS, DENSITY_CELLS, EventLine, FaultMark, Frame, MachineFrame,
+    SeriesFrame, ServiceFrame, StateGroup, Unit, WorldFrame,
+};
+pub use recording::{Act, Deed, FAULTS, File, Project, Recording, below, is_fault};
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
 pub const VERSION: u32 = 13;
-
-/// Machines above which a world is shown as tiles: frames then count replicas instead of naming them.
-pub const DENSE_MACHINES: usize = 200;
-
-/// Replicas, wanted or there, above which it is, too.
-pub const DENSE_UNITS: u32 = 2_000;
-
-/// Stretches of time for which the events are counted.
-pub const DENSITY_CELLS: usize = 120;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;
@@ -107,117 +105,6 @@ pub fn spoken(passage: &Passage) -> Vec<Said> {
         },
     });
     parts.collect()
-}
-
-/// A file of the project: an editor's tab or a mounted file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
-    /// Name, with directories.
-    pub name: String,
-    /// Text.
-    pub text: String,
-}
-
-/// Everything that makes an experiment.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Project {
-    /// Files; what each is, is detected as on the command line.
-    pub files: Vec<File>,
-    /// Worker machines.
-    pub nodes: u32,
-    /// Seed.
-    pub seed: u64,
-    /// Faults as on the command line: `KIND TARGET at T [for D]`.
-    pub faults: Vec<String>,
-    /// How far the experiment goes, in microseconds of simulated time.
-    pub length_us: u64,
-}
-
-/// Something that a person did to a running experiment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Deed {
-    /// A file's text was applied.
-    Edit(File),
-    /// Something was broken: `KIND TARGET [for D]`.
-    Inject(String),
-    /// One fault or all were mended.
-    Heal(Option<u32>),
-    /// A console line.
-    Console(String),
-}
-
-/// A deed at its time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Act {
-    /// Time of the run, in microseconds.
-    pub at_us: u64,
-    /// What was done.
-    pub deed: Deed,
-}
-
-/// A whole experiment with what was done to it: enough to come to the same state again. Links hold
-/// it: its shape, and that of what it is made of, never changes; another shape is another version.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recording {
-    /// As it began.
-    pub project: Project,
-    /// What was done on the current branch, in order.
-    pub acts: Vec<Act>,
-    /// The time shown, in microseconds.
-    pub at_us: u64,
-}
-
-/// Name under which the fault script is edited, and findings about it are shown: a fault a line.
-pub const FAULTS: &str = "faults";
-
-impl Recording {
-    /// The fault script: the faults that were planned, comments and empty lines among them, and those
-    /// that were injected, each at its time.
-    pub fn script(&self) -> Vec<String> {
-        below(&self.project.faults, &self.injected())
-    }
-
-    /// The faults that were injected, as lines of the script.
-    pub fn injected(&self) -> Vec<String> {
-        self.acts.iter().filter_map(Act::scripted).collect()
-    }
-}
-
-/// A script with more lines below the last that says something.
-pub fn below(script: &[String], more: &[String]) -> Vec<String> {
-    let mut lines = script.to_vec();
-    while !more.is_empty() && lines.last().is_some_and(|line| line.trim().is_empty()) {
-        lines.pop();
-    }
-    lines.extend_from_slice(more);
-    lines
-}
-
-impl Act {
-    /// An injected fault as a line of the script.
-    pub fn scripted(&self) -> Option<String> {
-        let Deed::Inject(text) = &self.deed else {
-            return None;
-        };
-        if text.contains(" at ") {
-            return Some(text.clone());
-        }
-        let (seconds, rest) = (self.at_us / 1_000_000, self.at_us % 1_000_000);
-        let at = match rest {
-            0 => format!("at {seconds}s"),
-            _ if rest % 1_000 == 0 => format!("at {seconds}.{:03}s", rest / 1_000),
-            _ => format!("at {}us", self.at_us),
-        };
-        Some(match text.split_once(" for ") {
-            Some((what, long)) => format!("{what} {at} for {long}"),
-            None => format!("{text} {at}"),
-        })
-    }
-}
-
-/// Whether a line of the script is a fault, not a comment.
-pub fn is_fault(line: &str) -> bool {
-    !line.trim().is_empty() && !line.trim_start().starts_with('#')
 }
 
 /// A question that changes nothing.
@@ -663,219 +550,6 @@ pub struct TextEdit {
     pub to: u32,
     /// What comes there.
     pub text: String,
-}
-
-/// The worlds at one time, as far as the view shows them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Frame {
-    /// Number, from 1; the page acknowledges it.
-    pub number: u32,
-    /// Simulated time in microseconds.
-    pub now_us: u64,
-    /// The latest time that the branch has been run to.
-    pub tip_us: u64,
-    /// Where the clock stops by itself.
-    pub length_us: u64,
-    /// Whether the clock runs.
-    pub playing: bool,
-    /// Whether the engine is still on its way to a time that was asked for.
-    pub seeking: bool,
-    /// Speed asked for, in thousandths of simulated seconds for each real second.
-    pub speed_milli: u64,
-    /// Fingerprint of the lab at this time: `sim hash`.
-    pub hash: String,
-    /// Branches; the current one's index.
-    pub branches: Vec<String>,
-    /// Index of the current branch.
-    pub branch: u32,
-    /// One for each world, in the order Kubernetes, Swarm, Compose.
-    pub worlds: Vec<WorldFrame>,
-    /// The latest events before now, oldest first.
-    pub events: Vec<EventLine>,
-    /// Faults and their times, for marks on the time axis.
-    pub faults: Vec<FaultMark>,
-    /// The causal chain asked for, oldest first.
-    pub why: Vec<EventLine>,
-    /// What was asked to be taken apart; none: nothing, or it is not there.
-    pub anatomy: Option<Box<Anatomy>>,
-    /// How many events were noted in each world, under its orchestrator's name, in each of
-    /// [`DENSITY_CELLS`] equal stretches of the length.
-    pub density: Vec<(String, Vec<u32>)>,
-}
-
-/// One orchestrator.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorldFrame {
-    /// `kubernetes`, `swarm` or `compose`.
-    pub orchestrator: String,
-    /// Machines in the order in which they were added.
-    pub machines: Vec<MachineFrame>,
-    /// Replicas that have no machine; of a dense world the first ones.
-    pub unplaced: Vec<Unit>,
-    /// How many replicas have no machine.
-    pub waiting: u32,
-    /// Whether there is too much to be named: more than [`DENSE_MACHINES`] or [`DENSE_UNITS`].
-    pub dense: bool,
-    /// Services with their present figures.
-    pub services: Vec<ServiceFrame>,
-    /// Chart series.
-    pub series: Vec<SeriesFrame>,
-    /// Whether nothing is left to do.
-    pub converged: bool,
-    /// What came of the first fault, or of the run.
-    pub mechanism: Said,
-    /// Who did what on the way there, in order.
-    pub steps: Vec<Said>,
-    /// Events handled so far.
-    pub events: u64,
-}
-
-/// One machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MachineFrame {
-    /// Name.
-    pub name: String,
-    /// Whether it has power.
-    pub powered: bool,
-    /// The orchestrator's own word for its state: `Ready`, `NotReady`, `Down`; empty: it keeps none.
-    pub state: String,
-    /// Whether it carries the control plane or is a manager.
-    pub control: bool,
-    /// Requested or reserved CPU, in thousandths of its capacity.
-    pub cpu_permille: u32,
-    /// Requested or reserved memory, in thousandths of its capacity.
-    pub memory_permille: u32,
-    /// What runs or ran there; empty in a dense world, see `counts`.
-    pub units: Vec<Unit>,
-    /// In such a world, how many replicas are in each state group, in the groups' order.
-    pub counts: [u32; 7],
-}
-
-/// A replica: a pod, a task, a container, in its own world's word.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unit {
-    /// `pod`, `task` or `container`.
-    pub kind: String,
-    /// Name.
-    pub name: String,
-    /// Workload that it belongs to.
-    pub workload: String,
-    /// One of the palette's seven state groups.
-    pub group: StateGroup,
-    /// The orchestrator's own word: `Running`, `ContainerCreating`, `Terminating`, `preparing` …
-    pub state: String,
-}
-
-/// The palette's state groups.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StateGroup {
-    /// Running and ready.
-    Ready,
-    /// On its way.
-    Progressing,
-    /// Waits for a machine.
-    #[default]
-    Pending,
-    /// Is being stopped.
-    Terminating,
-    /// Failed, crashed, cannot be pulled.
-    Failed,
-    /// Its machine is lost: nobody knows.
-    Unknown,
-    /// Ended well.
-    Completed,
-}
-
-/// A service's figures now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceFrame {
-    /// Name.
-    pub name: String,
-    /// Replicas wanted; none of a service of other workloads' replicas.
-    pub desired: Option<u32>,
-    /// Replicas that the control plane believes ready.
-    pub ready: u32,
-    /// Replicas that really serve.
-    pub serving: u32,
-    /// Share of requests answered now, in millionths; `u32::MAX`: nobody asks.
-    pub answered_ppm: u32,
-    /// Share answered since the first answer, in millionths; `u32::MAX`: none yet.
-    pub availability_ppm: u32,
-}
-
-/// A chart series: each point holds until the next.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeriesFrame {
-    /// Workload.
-    pub name: String,
-    /// Times in microseconds.
-    pub at_us: Vec<u64>,
-    /// Replicas wanted.
-    pub desired: Vec<u32>,
-    /// Replicas ready.
-    pub ready: Vec<u32>,
-    /// Share of requests answered, in millionths; `u32::MAX`: nobody asks.
-    pub answered_ppm: Vec<u32>,
-}
-
-/// One line of the trace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventLine {
-    /// World.
-    pub orchestrator: String,
-    /// Time in microseconds.
-    pub at_us: u64,
-    /// The event's number in its world.
-    pub seq: u64,
-    /// Who.
-    pub source: String,
-    /// Did what.
-    pub verb: String,
-    /// To what, `kind/name`.
-    pub subject: String,
-    /// The rest.
-    pub detail: String,
-    /// Timer or rule that made it wait, with its value; empty: none.
-    pub rule: String,
-}
-
-/// A fault on the time axis.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultMark {
-    /// Number in its world.
-    pub number: u32,
-    /// World.
-    pub orchestrator: String,
-    /// `KIND TARGET`.
-    pub text: String,
-    /// Line of the fault script that says it, from 0; `u32::MAX`: none does.
-    pub line: u32,
-    /// Time it was asked for, in microseconds; `u64::MAX`: at once.
-    pub at_us: u64,
-    /// When it will end by itself, in microseconds; `u64::MAX`: it will not.
-    pub until_us: u64,
-    /// Machines that it hit.
-    pub machines: Vec<String>,
-    /// Whether it is in force.
-    pub active: bool,
-    /// Begin in microseconds; `u64::MAX`: not yet.
-    pub begun_us: u64,
-    /// End in microseconds; `u64::MAX`: not yet.
-    pub ended_us: u64,
-    /// Whether this world has such a target.
-    pub applicable: bool,
-    /// When the control plane noticed; `u64::MAX`: it has not.
-    pub detected_us: u64,
-    /// Since when every service serves as before; `u64::MAX`: not yet.
-    pub recovered_us: u64,
-}
-
-impl FaultMark {
-    /// When it began, or is to begin, in microseconds; none: it was asked for at once and has not begun.
-    pub fn begins_us(&self) -> Option<u64> {
-        let times = [self.begun_us, self.at_us];
-        times.into_iter().find(|at| *at != u64::MAX)
-    }
 }
 
 /// Writes a message.
