@@ -19,6 +19,7 @@ pub mod kubelet;
 pub mod limiter;
 pub mod names;
 pub mod network_policy;
+pub mod pod_word;
 pub mod proxy;
 pub mod render;
 pub mod reserved;

@@ -1,13 +1,14 @@
 mod editing;
 mod terminal;
+mod words;
 
 use std::fmt::Display;
 
 use super::EngineHost;
 use crate::base::sentence::{Form, catalogue};
 use crate::protocol::{
-    Answer, File, Frame, Project, Query, Recording, Reply, Request, Said, StateGroup, Target, View,
-    Why,
+    Answer, File, Frame, Printed, Project, Query, Recording, Reply, Request, Said, StateGroup,
+    Target, View, Why,
 };
 
 const KUBERNETES: &str = include_str!("../../../examples/poll/kubernetes.yaml");
@@ -422,6 +423,13 @@ fn a_mistake_in_the_faults_hides_none_of_the_files() {
 fn asked(host: &mut EngineHost, query: Query) -> Answer {
     match host.handle(Request::Ask { number: 1, query }).pop() {
         Some(Reply::Answer { answer, .. }) => answer,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn look(host: &mut EngineHost, line: &str) -> Printed {
+    match asked(host, Query::Look(line.to_owned())) {
+        Answer::Printed(printed) => *printed,
         other => panic!("{other:?}"),
     }
 }

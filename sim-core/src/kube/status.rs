@@ -232,7 +232,8 @@ impl KubePlane {
         }
     }
 
-    fn workload_of(&self, pod: PodId) -> Option<WorkloadKey> {
+    /// The workload that a pod is a replica of; `None`: its controller is gone.
+    pub fn workload_of(&self, pod: PodId) -> Option<WorkloadKey> {
         match self.store.pod(pod)?.owner {
             Some(owner) => self.workload_of_set(owner),
             None => Some(WorkloadKey::Pod(pod)),

@@ -1,6 +1,7 @@
 //! READY, STATUS and RESTARTS of a pod. Source: `pkg/printers/internalversion/printers.go` `printPod`.
 
 use crate::base::time::SimTime;
+use crate::kube::pod_word::{self, Container, Doing};
 use crate::manifest::value::Value;
 
 use super::clock;
@@ -46,113 +47,79 @@ impl Restarts {
     }
 }
 
-/// Why a container ended: its reason, or its signal or exit code.
-fn ending(ended: &Value) -> String {
-    match (
-        ended.str_at(&["reason"]).unwrap_or(""),
-        ended.i64_at(&["signal"]).unwrap_or(0),
-    ) {
-        ("", 0) => format!("ExitCode:{}", ended.i64_at(&["exitCode"]).unwrap_or(0)),
-        ("", signal) => format!("Signal:{signal}"),
-        (reason, _) => reason.to_owned(),
+/// What a container's status says, as far as the word is concerned.
+fn container<'a>(status: &'a Value, sidecars: &[&str]) -> Container<'a> {
+    let is_true = |key: &str| status.get(key).and_then(Value::as_bool) == Some(true);
+    let ended = status.path(&["state", "terminated"]);
+    let waiting = status.str_at(&["state", "waiting", "reason"]).unwrap_or("");
+    let doing = match ended {
+        _ if !waiting.is_empty() => Doing::Waiting(waiting),
+        Some(ended) => Doing::Ended {
+            reason: ended.str_at(&["reason"]).unwrap_or(""),
+            signal: ended.i64_at(&["signal"]).unwrap_or(0),
+            exit_code: ended.i64_at(&["exitCode"]).unwrap_or(0),
+        },
+        None if status.path(&["state", "running"]).is_some() => Doing::Running,
+        None => Doing::Waiting(""),
+    };
+    let name = status.str_at(&["name"]).unwrap_or("");
+    Container {
+        doing,
+        ready: is_true("ready"),
+        started: is_true("started"),
+        sidecar: sidecars.contains(&name),
     }
 }
 
 /// The columns of one pod.
 pub fn pod_status(pod: &Value, now: SimTime) -> PodStatus {
-    let mut total = items(pod, &["spec", "containers"]).len();
+    let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
+    let specs = items(pod, &["spec", "initContainers"]);
+    let sidecars: Vec<&str> = specs
+        .iter()
+        .filter(|spec| spec.str_at(&["restartPolicy"]) == Some("Always"))
+        .map(|spec| spec.str_at(&["name"]).unwrap_or(""))
+        .collect();
+    let seen = pod_word::Pod {
+        phase,
+        reason: pod.str_at(&["status", "reason"]).unwrap_or(""),
+        gated: items(pod, &["status", "conditions"]).iter().any(|one| {
+            one.str_at(&["type"]) == Some("PodScheduled")
+                && one.str_at(&["reason"]) == Some("SchedulingGated")
+        }),
+        initialized: condition(pod, "Initialized", "True"),
+        ready: condition(pod, "Ready", "True"),
+        deleting: pod.path(&["metadata", "deletionTimestamp"]).is_some(),
+        inits: specs.len(),
+    };
+    let inits = items(pod, &["status", "initContainerStatuses"]);
+    let containers = items(pod, &["status", "containerStatuses"]);
+    let of = |status| container(status, &sidecars);
+    let (word, waits_for) = pod_word::word(
+        &seen,
+        inits.iter().map(of),
+        containers.iter().map(|status| container(status, &[])),
+    );
+    let total = items(pod, &["spec", "containers"]).len() + sidecars.len();
     let mut ready = 0;
     let mut restarts = Restarts::default();
     let mut sidecar_restarts = Restarts::default();
-    let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
-    let mut status = pod
-        .str_at(&["status", "reason"])
-        .filter(|reason| !reason.is_empty())
-        .unwrap_or(phase)
-        .to_owned();
-    for one in items(pod, &["status", "conditions"]) {
-        if one.str_at(&["type"]) == Some("PodScheduled")
-            && one.str_at(&["reason"]) == Some("SchedulingGated")
-        {
-            status = "SchedulingGated".to_owned();
+    let looked_at = waits_for.map_or(inits.len(), |index| index + 1);
+    for (index, status) in inits[..looked_at].iter().enumerate() {
+        restarts.add(status);
+        let one = of(status);
+        if one.sidecar {
+            sidecar_restarts.add(status);
+            let well = matches!(one.doing, Doing::Ended { exit_code: 0, .. });
+            ready += usize::from(waits_for != Some(index) && !well && one.ready);
         }
     }
-    let specs = items(pod, &["spec", "initContainers"]);
-    let sidecar = |name: Option<&str>| {
-        specs.iter().any(|spec| {
-            spec.str_at(&["name"]) == name && spec.str_at(&["restartPolicy"]) == Some("Always")
-        })
-    };
-    total += specs
-        .iter()
-        .filter(|spec| spec.str_at(&["restartPolicy"]) == Some("Always"))
-        .count();
-    let mut initializing = false;
-    for (index, one) in items(pod, &["status", "initContainerStatuses"])
-        .iter()
-        .enumerate()
-    {
-        restarts.add(one);
-        let restartable = sidecar(one.str_at(&["name"]));
-        if restartable {
-            sidecar_restarts.add(one);
-        }
-        let ended = one.path(&["state", "terminated"]);
-        if ended.is_some_and(|ended| ended.i64_at(&["exitCode"]).unwrap_or(0) == 0) {
-            continue;
-        }
-        if restartable && one.get("started").and_then(Value::as_bool) == Some(true) {
-            ready += usize::from(one.get("ready").and_then(Value::as_bool) == Some(true));
-            continue;
-        }
-        status = match (ended, one.str_at(&["state", "waiting", "reason"])) {
-            (Some(ended), _) => format!("Init:{}", ending(ended)),
-            (None, Some(reason)) if !reason.is_empty() && reason != "PodInitializing" => {
-                format!("Init:{reason}")
-            }
-            _ => format!("Init:{index}/{}", specs.len()),
-        };
-        initializing = true;
-        break;
-    }
-    if !initializing || condition(pod, "Initialized", "True") {
+    if waits_for.is_none() || seen.initialized {
         restarts = sidecar_restarts;
-        let mut running = false;
-        let mut failed = None;
-        for one in items(pod, &["status", "containerStatuses"]).iter().rev() {
-            restarts.add(one);
-            let waiting = one
-                .str_at(&["state", "waiting", "reason"])
-                .filter(|reason| !reason.is_empty());
-            if let Some(reason) = waiting {
-                status = reason.to_owned();
-            } else if let Some(ended) = one.path(&["state", "terminated"]) {
-                status = ending(ended);
-                if ended.i64_at(&["exitCode"]).unwrap_or(0) != 0 {
-                    failed = Some(status.clone());
-                }
-            } else if one.get("ready").and_then(Value::as_bool) == Some(true)
-                && one.path(&["state", "running"]).is_some()
-            {
-                running = true;
-                ready += 1;
-            }
-        }
-        if status == "Completed" {
-            if running && condition(pod, "Ready", "True") {
-                status = "Running".to_owned();
-            } else if let Some(failed) = failed {
-                status = failed;
-            } else if running {
-                status = "NotReady".to_owned();
-            }
-        }
-    }
-    if pod.path(&["metadata", "deletionTimestamp"]).is_some() {
-        if pod.str_at(&["status", "reason"]) == Some("NodeLost") {
-            status = "Unknown".to_owned();
-        } else if phase != "Succeeded" && phase != "Failed" {
-            status = "Terminating".to_owned();
+        for status in containers.iter().rev() {
+            restarts.add(status);
+            let one = of(status);
+            ready += usize::from(one.ready && matches!(one.doing, Doing::Running));
         }
     }
     let ago = restarts
@@ -162,7 +129,7 @@ pub fn pod_status(pod: &Value, now: SimTime) -> PodStatus {
         .map(|(_, text)| format!(" ({} ago)", clock::age(Some(text), now)));
     PodStatus {
         ready: format!("{ready}/{total}"),
-        status,
+        status: word.into_owned(),
         restarts: format!("{}{}", restarts.count, ago.unwrap_or_default()),
     }
 }

@@ -1,4 +1,4 @@
-use super::{asked, at, frame_now, loaded};
+use super::{asked, at, frame_now, loaded, look};
 use crate::host::EngineHost;
 use crate::protocol::{Answer, Printed, Query, Reply, Request, Said};
 
@@ -8,13 +8,6 @@ fn say(host: &mut EngineHost, line: &str) -> Printed {
         panic!("{replies:?}")
     };
     (**printed).clone()
-}
-
-fn look(host: &mut EngineHost, line: &str) -> Printed {
-    match asked(host, Query::Look(line.to_owned())) {
-        Answer::Printed(printed) => *printed,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]

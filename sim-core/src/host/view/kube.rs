@@ -1,11 +1,14 @@
 //! Nodes and pods.
 
+use std::borrow::Cow;
+
 use crate::base::arrange::Arrange;
 use crate::engine::world::World;
 use crate::kube::KubePlane;
+use crate::kube::pod_word::{self, Container, Doing};
 use crate::kube::rows::PodId;
 use crate::kube::rows::node::{ConditionStatus, NodeRow};
-use crate::kube::rows::pod::{ContainerState, Phase, PodRow};
+use crate::kube::rows::pod::{ContainerState, ContainerStatus, Phase, PodFlags, PodRow};
 use crate::protocol::{MachineFrame, StateGroup, Unit};
 
 use super::{Wanted, machine, permille};
@@ -34,7 +37,7 @@ pub(super) fn machines(world: &World, plane: &KubePlane, wanted: Wanted) -> Vec<
             frame.memory_permille = permille(node.requested.memory, node.allocatable.memory);
             if !wanted.is_named() {
                 for (pod_id, pod) in store.pods_on(node_id) {
-                    frame.counts[group(plane, pod_id, pod, Some(node)).0 as usize] += 1;
+                    frame.counts[group(plane, pod_id, pod, Some(node)) as usize] += 1;
                 }
                 return frame;
             }
@@ -73,26 +76,23 @@ fn unit(
     pod: &PodRow,
     node: Option<&NodeRow>,
 ) -> Unit {
-    let (group, state) = group(plane, pod_id, pod, node);
+    let workload = plane
+        .workload_of(pod_id)
+        .and_then(|key| plane.workload_name(key, &world.symbols));
+    let name = pod.name.text(&world.symbols);
     Unit {
         kind: "pod".to_owned(),
-        name: pod.name.text(&world.symbols),
-        workload: workload(world, plane, pod),
-        group,
-        state: state.to_owned(),
+        workload: workload.unwrap_or_else(|| name.clone()),
+        name,
+        group: group(plane, pod_id, pod, node),
+        state: word(plane, pod_id, pod).into_owned(),
     }
 }
 
-/// The palette's group of a pod, and kubectl's word for its state.
-fn group(
-    plane: &KubePlane,
-    pod_id: PodId,
-    pod: &PodRow,
-    node: Option<&NodeRow>,
-) -> (StateGroup, &'static str) {
-    let state = word(plane, pod_id, pod);
+/// The palette's group of a pod.
+fn group(plane: &KubePlane, pod_id: PodId, pod: &PodRow, node: Option<&NodeRow>) -> StateGroup {
     let lost = node.is_some_and(|node| node.ready() != ConditionStatus::True);
-    let group = match pod.phase {
+    match pod.phase {
         Phase::Succeeded => StateGroup::Completed,
         Phase::Failed => StateGroup::Failed,
         Phase::Pending | Phase::Running | Phase::Unknown if lost => StateGroup::Unknown,
@@ -100,53 +100,76 @@ fn group(
             StateGroup::Terminating
         }
         Phase::Pending if pod.node.is_none() => StateGroup::Pending,
-        Phase::Pending | Phase::Running | Phase::Unknown => match state {
-            "CrashLoopBackOff"
-            | "ErrImagePull"
-            | "ImagePullBackOff"
-            | "InvalidImageName"
-            | "Error"
-            | "OOMKilled"
-            | "CreateContainerConfigError"
-            | "CreateContainerError"
-            | "RunContainerError" => StateGroup::Failed,
-            _ if pod.is_ready() => StateGroup::Ready,
-            _ => StateGroup::Progressing,
-        },
-    };
-    (group, state)
-}
-
-/// The word in kubectl's STATUS column. Source: `pkg/printers/internalversion/printers.go` printPod.
-fn word(plane: &KubePlane, pod_id: PodId, pod: &PodRow) -> &'static str {
-    if pod.is_terminating() {
-        return "Terminating";
-    }
-    let details = plane.store().pod_details(pod_id);
-    let mut word = details.aside.reason.unwrap_or(pod.phase.text());
-    for container in details.containers.iter() {
-        match &container.state {
-            ContainerState::Waiting { reason, .. } => word = reason,
-            ContainerState::Terminated(end)
-                if !pod.phase.is_terminal() || end.reason != "Completed" =>
-            {
-                word = end.reason
+        Phase::Pending | Phase::Running | Phase::Unknown if pod.is_ready() => StateGroup::Ready,
+        Phase::Pending | Phase::Running | Phase::Unknown => {
+            if is_failure(&word(plane, pod_id, pod)) {
+                StateGroup::Failed
+            } else {
+                StateGroup::Progressing
             }
-            ContainerState::Terminated(_) | ContainerState::Running { .. } => {}
         }
     }
-    word
 }
 
-/// The Deployment, the ReplicaSet, or the pod itself.
-fn workload(world: &World, plane: &KubePlane, pod: &PodRow) -> String {
-    let store = plane.store();
-    let Some(set) = pod.owner.and_then(|owner| store.replica_set(owner)) else {
-        return pod.name.text(&world.symbols);
+/// Whether a word says that a container cannot be run, or does not stay.
+/// Sources: `pkg/kubelet/images/types.go`, `pkg/kubelet/kuberuntime/kuberuntime_container.go`,
+/// `pkg/kubelet/container/sync_result.go`.
+fn is_failure(word: &str) -> bool {
+    let word = word.strip_prefix("Init:").unwrap_or(word);
+    word.starts_with("ExitCode:")
+        || word.starts_with("Signal:")
+        || matches!(
+            word,
+            "CrashLoopBackOff"
+                | "ErrImagePull"
+                | "ErrImageNeverPull"
+                | "ImageInspectError"
+                | "ImagePullBackOff"
+                | "InvalidImageName"
+                | "CreateContainerConfigError"
+                | "CreateContainerError"
+                | "PostStartHookError"
+                | "RunContainerError"
+                | "StartError"
+                | "ContainerStatusUnknown"
+                | "Error"
+                | "OOMKilled"
+        )
+}
+
+/// The word in kubectl's STATUS column.
+fn word<'a>(plane: &'a KubePlane, pod_id: PodId, pod: &PodRow) -> Cow<'a, str> {
+    let details = plane.store().pod_details(pod_id);
+    let spec = &plane.store().template(pod.template).spec;
+    let (inits, rest) =
+        (details.containers).split_at(spec.init_containers.len().min(details.containers.len()));
+    let seen = pod_word::Pod {
+        phase: pod.phase.text(),
+        reason: details.aside.reason.unwrap_or(""),
+        gated: pod.node.is_none() && !spec.scheduling_gates.is_empty(),
+        initialized: pod.flags.has(PodFlags::INITIALIZED),
+        ready: pod.is_ready(),
+        deleting: pod.is_terminating(),
+        inits: spec.init_containers.len(),
     };
-    let name = set
-        .owner
-        .and_then(|owner| store.deployment(owner))
-        .map_or(set.name, |deployment| deployment.name);
-    world.symbols.text(name).to_owned()
+    let of = |status: &'a ContainerStatus, sidecar: bool| Container {
+        doing: match &status.state {
+            ContainerState::Waiting { reason, .. } => Doing::Waiting(reason),
+            ContainerState::Running { .. } => Doing::Running,
+            ContainerState::Terminated(end) => Doing::Ended {
+                reason: end.reason,
+                signal: 0,
+                exit_code: end.exit_code.into(),
+            },
+        },
+        ready: status.ready,
+        started: status.started,
+        sidecar,
+    };
+    let (word, _) = pod_word::word(
+        &seen,
+        (inits.iter().zip(&spec.init_containers)).map(|(status, it)| of(status, it.sidecar)),
+        (rest.iter().take(spec.containers.len())).map(|status| of(status, false)),
+    );
+    word
 }
