@@ -19,7 +19,10 @@ fn fits_unit(filter: &str, machine: &str, unit: &Unit) -> bool {
 
 fn of_machine(filter: &str, machine: &MachineFrame) -> Option<MachineFrame> {
     let object = format!("node/{}", machine.name);
-    if fits(filter, [object.as_str(), &machine.state].into_iter()) {
+    if fits(
+        filter,
+        [object.as_str(), &machine.state, &machine.closed].into_iter(),
+    ) {
         return Some(machine.clone());
     }
     let mut left = machine.clone();

@@ -21,7 +21,7 @@ pub use recording::{Act, Deed, FAULTS, File, Project, Recording, below, is_fault
 use views::{Graph, Loop, Outcome, Picture};
 
 /// Raised with every change of a message's shape.
-pub const VERSION: u32 = 13;
+pub const VERSION: u32 = 14;
 
 /// Longest message that is accepted, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 32 << 20;

@@ -96,6 +96,18 @@ test("a watch of what acts is refused in words", async () => {
   await close();
 });
 
+test("a machine that is closed to new work says so in its orchestrator's word", async () => {
+  const { page, problems, close } = await frozen(30);
+  await say(page, "kubectl cordon worker-1");
+  await say(page, "docker node update --availability drain worker-2");
+  const state = (orchestrator, machine) => page.getByTestId(`machine-${orchestrator}-${machine}`).locator(".machine-state");
+  await state("kubernetes", "worker-1").filter({ hasText: "Ready · SchedulingDisabled" }).waitFor();
+  await state("swarm", "worker-2").filter({ hasText: "Ready · Drain" }).waitFor();
+  assert.equal(await state("kubernetes", "worker-2").textContent(), "Ready");
+  assert.deepEqual(problems, []);
+  await close();
+});
+
 test("a name in the output leads to its object", async () => {
   const { page, problems, close } = await frozen(50);
   await say(page, "kubectl get pods -o wide");

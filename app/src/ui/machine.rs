@@ -34,14 +34,19 @@ pub fn is_lost(machine: &MachineFrame) -> bool {
     !machine.powered || (!machine.state.is_empty() && machine.state != "Ready")
 }
 
-/// How a machine is, in words: whether it has power, and the orchestrator's own word.
+/// How a machine is, in words: whether it has power, and the orchestrator's own words.
 #[must_use]
 pub fn condition(t: Text, machine: &MachineFrame) -> String {
-    match (machine.powered, machine.state.is_empty()) {
+    let own = match (machine.powered, machine.state.is_empty()) {
         (false, true) => t.machine_lost().to_owned(),
         (false, false) => format!("{} · {}", t.machine_lost(), machine.state),
         (true, true) => t.machine_powered().to_owned(),
         (true, false) => machine.state.clone(),
+    };
+    if machine.closed.is_empty() {
+        own
+    } else {
+        format!("{own} · {}", machine.closed)
     }
 }
 
@@ -80,6 +85,7 @@ pub fn Machine(props: &MachineProps) -> Html {
     let class = classes!(
         "machine",
         lost.then_some("machine-lost"),
+        (!machine.closed.is_empty()).then_some("machine-closed"),
         props.chosen.then_some("machine-chosen")
     );
     html! {

@@ -427,6 +427,14 @@ fn asked(host: &mut EngineHost, query: Query) -> Answer {
     }
 }
 
+fn say(host: &mut EngineHost, line: &str) -> Printed {
+    let replies = host.handle(Request::Console(line.to_owned()));
+    let [Reply::Output(printed)] = replies.as_slice() else {
+        panic!("{replies:?}")
+    };
+    (**printed).clone()
+}
+
 fn look(host: &mut EngineHost, line: &str) -> Printed {
     match asked(host, Query::Look(line.to_owned())) {
         Answer::Printed(printed) => *printed,

@@ -87,6 +87,9 @@ pub struct MachineFrame {
     pub powered: bool,
     /// The orchestrator's own word for its state: `Ready`, `NotReady`, `Down`; empty: it keeps none.
     pub state: String,
+    /// Its own word for not being given anything new: `SchedulingDisabled`, `Drain`, `Pause`; empty:
+    /// it is.
+    pub closed: String,
     /// Whether it carries the control plane or is a manager.
     pub control: bool,
     /// Requested or reserved CPU, in thousandths of its capacity.

@@ -1,14 +1,6 @@
-use super::{asked, at, frame_now, loaded, look};
+use super::{asked, at, frame_now, loaded, look, say};
 use crate::host::EngineHost;
 use crate::protocol::{Answer, Printed, Query, Reply, Request, Said};
-
-fn say(host: &mut EngineHost, line: &str) -> Printed {
-    let replies = host.handle(Request::Console(line.to_owned()));
-    let [Reply::Output(printed)] = replies.as_slice() else {
-        panic!("{replies:?}")
-    };
-    (**printed).clone()
-}
 
 #[test]
 fn a_watch_shows_each_moment_and_changes_nothing() {

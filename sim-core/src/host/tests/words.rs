@@ -1,8 +1,8 @@
 //! What the page writes on a pod is kubectl's word for it.
 
-use super::{at, file, look};
+use super::{at, file, frame_now, loaded, look, say};
 use crate::host::EngineHost;
-use crate::protocol::{Frame, Project, Reply, Request, StateGroup, View};
+use crate::protocol::{Frame, Project, Reply, Request, StateGroup, View, WorldFrame};
 
 /// Pods that go through many states: init containers that run, fail, have no image or stay as
 /// sidecars; containers that end, fail or have no program; one that fits nowhere, one that is held.
@@ -145,4 +145,33 @@ fn a_replica_has_the_word_that_kubectl_prints() {
     }
     let failed = words.contains(&("Init:CrashLoopBackOff".to_owned(), StateGroup::Failed as u8));
     assert!(failed, "{words:?}");
+}
+
+#[test]
+fn a_machine_that_takes_nothing_new_says_so_in_its_orchestrators_word() {
+    let mut host = loaded();
+    for line in [
+        "kubectl cordon worker-1",
+        "docker node update --availability drain worker-2",
+        "docker node update --availability pause worker-3",
+    ] {
+        let printed = say(&mut host, line);
+        assert_eq!(printed.code, 0, "{line}: {printed:?}");
+    }
+    let frame = frame_now(&mut host);
+    let words = |orchestrator: &str| -> Vec<(&str, &str, &str)> {
+        let world = |it: &&WorldFrame| it.orchestrator == orchestrator;
+        let world = frame.worlds.iter().find(world).expect("it runs");
+        let machines = world.machines.iter().filter(|machine| !machine.control);
+        machines
+            .map(|it| (it.name.as_str(), it.state.as_str(), it.closed.as_str()))
+            .collect()
+    };
+    let kubernetes = words("kubernetes");
+    assert_eq!(kubernetes[0], ("worker-1", "Ready", "SchedulingDisabled"));
+    assert_eq!(kubernetes[1], ("worker-2", "Ready", ""));
+    let swarm = words("swarm");
+    let of = |name: &str| swarm.iter().find(|it| it.0 == name).map(|it| it.2);
+    assert_eq!(of("worker-2"), Some("Drain"));
+    assert_eq!(of("worker-3"), Some("Pause"));
 }

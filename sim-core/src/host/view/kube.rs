@@ -33,6 +33,9 @@ pub(super) fn machines(world: &World, plane: &KubePlane, wanted: Wanted) -> Vec<
                 ConditionStatus::False | ConditionStatus::Unknown => "NotReady",
             }
             .to_owned();
+            if node.unschedulable {
+                frame.closed = "SchedulingDisabled".to_owned();
+            }
             frame.cpu_permille = permille(node.requested.milli_cpu, node.allocatable.milli_cpu);
             frame.memory_permille = permille(node.requested.memory, node.allocatable.memory);
             if !wanted.is_named() {

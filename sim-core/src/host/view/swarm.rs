@@ -3,7 +3,7 @@
 use crate::engine::world::World;
 use crate::protocol::{MachineFrame, StateGroup, Unit};
 use crate::swarm::SwarmPlane;
-use crate::swarm::state::{NodeState, TaskState};
+use crate::swarm::state::{Availability, NodeState, TaskState};
 use crate::swarm::store::TaskRow;
 
 use super::{Wanted, machine, permille};
@@ -24,6 +24,9 @@ pub(super) fn machines(world: &World, plane: &SwarmPlane, wanted: Wanted) -> Vec
                 return frame;
             };
             frame.state = node.state.title().to_owned();
+            if node.availability != Availability::Active {
+                frame.closed = node.availability.title().to_owned();
+            }
             let number = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
             frame.cpu_permille = permille(number(node.reserved.cpu_milli), number(node.cpu_milli));
             frame.memory_permille = permille(
