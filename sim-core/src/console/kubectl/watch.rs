@@ -93,6 +93,14 @@ fn key(object: &Value) -> (String, String) {
     (text("namespace"), text("name"))
 }
 
+/// Whether nothing but the version is another: of a lease that was not renewed meanwhile.
+fn is_unrenewed(new: &Value, old: &Value) -> bool {
+    new.str_at(&["kind"]) == Some("Lease") && new.get("spec") == old.get("spec") && {
+        let labels = |object: &Value| object.path(&["metadata", "labels"]).cloned();
+        labels(new) == labels(old)
+    }
+}
+
 /// `metadata.resourceVersion` as a number.
 pub fn version(object: &Value) -> u32 {
     object
@@ -138,7 +146,7 @@ impl Watcher {
         for (name, old) in std::mem::take(&mut self.known) {
             match now.get(&name) {
                 Some(new) if uid(new) == uid(&old) => {
-                    if version(new) != version(&old) {
+                    if version(new) != version(&old) && !is_unrenewed(new, &old) {
                         seen.push(Seen {
                             word: "MODIFIED",
                             object: new.clone(),

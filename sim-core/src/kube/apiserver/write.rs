@@ -76,7 +76,7 @@ impl ApiServer {
             ));
         }
         check_namespace(&parsed, turn)?;
-        if exists(&parsed, turn) {
+        if exists(&parsed, turn) || lease::is_renewed(kind, &key.namespace, &key.name, turn) {
             return Err(Refusal::already_exists(kind, &key.name));
         }
         let mut filled = parsed.value.clone();
@@ -97,6 +97,7 @@ impl ApiServer {
         for field in SERVERS {
             value.remove_path(&["metadata", field]);
         }
+        certificate::check(kind, &key.name, &value)?;
         certificate::prepare(kind, None, &mut value, self.who.as_deref());
         define(kind, &key, &mut value, turn)?;
         let row = match &parsed.spec {

@@ -31,6 +31,17 @@ pub fn holder(seed: Seed, host: &str, part: Part, since: SimTime) -> String {
     format!("{host}_{}", uid_text(id))
 }
 
+/// The name of the lease of a machine's API server.
+pub fn server_name(host: &str) -> String {
+    let mut data = Vec::new();
+    for part in [host, "kube-apiserver"] {
+        let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
+        data.extend(length.to_be_bytes());
+        data.extend(part.bytes());
+    }
+    format!("apiserver-{}", base32(&sha256(&data)[..16]).to_lowercase())
+}
+
 /// The last of the renewals that began at an instant.
 fn renewal(since: SimTime, until: SimTime, period: SimDuration) -> SimTime {
     let periods = until.max(since).since(since).as_micros() / period.as_micros();
@@ -51,10 +62,17 @@ pub fn all(plane: &ControlPlane, view: &View<'_>) -> Vec<Value> {
     list
 }
 
+/// `resourceVersion` of a lease that its holder renews: of all that was written, the renewal is the
+/// newest that a reader can know of.
+pub fn version(view: &View<'_>) -> Value {
+    view.store.revision().to_string().into()
+}
+
 fn made(view: &View<'_>, name: &str, mut metadata: Value, spec: Value) -> Value {
     metadata.set("name", name.into());
     metadata.set("namespace", NAMESPACE.into());
     let id = uid(view.seed, "leases", NAMESPACE, name, u64::MAX);
+    metadata.set("resourceVersion", version(view));
     metadata.set("uid", uid_text(id).into());
     object([
         ("apiVersion", "coordination.k8s.io/v1".into()),
@@ -105,13 +123,7 @@ fn server(plane: &ControlPlane, machine: MachineId, view: &View<'_>) -> Option<V
     if view.now.since(until) > IDENTITY.saturating_mul(2) {
         return None;
     }
-    let mut data = Vec::new();
-    for part in [host, "kube-apiserver"] {
-        let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
-        data.extend(length.to_be_bytes());
-        data.extend(part.bytes());
-    }
-    let name = format!("apiserver-{}", base32(&sha256(&data)[..16]).to_lowercase());
+    let name = server_name(host);
     let id = uid(view.seed, "identities", NAMESPACE, &name, 0);
     let renewed = renewal(SimTime::ZERO, until, IDENTITY_RENEW);
     let metadata = object([

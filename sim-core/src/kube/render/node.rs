@@ -3,6 +3,7 @@
 use crate::base::arrange::Arrange;
 use crate::base::quantity::{Format, Quantity};
 use crate::base::resources::ResourceVector;
+use crate::kube::control_plane::leases;
 use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{NodeCondition, NodeRow, effect_text};
 use crate::manifest::value::Value;
@@ -229,6 +230,7 @@ pub fn lease(view: &View<'_>, id: NodeId) -> Option<Value> {
             ])]
             .into(),
         ),
+        ("resourceVersion", leases::version(view)),
         (
             "uid",
             uid_text(uid(

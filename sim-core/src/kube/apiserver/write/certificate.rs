@@ -1,8 +1,12 @@
 //! Requests for certificates: who asks is for the server to say, and what is asked stays.
 //! Source: `pkg/registry/certificates/certificates/strategy.go` (`csrStrategy`).
 
+use std::cmp::Ordering;
+
+use crate::base::base64;
 use crate::kube::apiserver::admission::policy::{ADMINISTRATOR, ADMINISTRATOR_GROUPS};
 use crate::kube::apiserver::rbac::Who;
+use crate::kube::apiserver::refusal::{Cause, Refusal, cause};
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
@@ -26,4 +30,165 @@ pub fn prepare(kind: &Kind, old: Option<&Value>, value: &mut Value, who: Option<
     let user = who.map_or(ADMINISTRATOR, |who| &*who.user);
     value.set_path(&["spec", "groups"], Value::list(groups));
     value.set_path(&["spec", "username"], user.into());
+}
+
+/// What a certificate may be asked for, in the order of its names.
+/// Source: `staging/src/k8s.io/api/certificates/v1/types.go` (`KeyUsage`).
+const USAGES: [&str; 23] = [
+    "any",
+    "cert sign",
+    "client auth",
+    "code signing",
+    "content commitment",
+    "crl sign",
+    "data encipherment",
+    "decipher only",
+    "digital signature",
+    "email protection",
+    "encipher only",
+    "ipsec end system",
+    "ipsec tunnel",
+    "ipsec user",
+    "key agreement",
+    "key encipherment",
+    "microsoft sgc",
+    "netscape sgc",
+    "ocsp signing",
+    "s/mime",
+    "server auth",
+    "signing",
+    "timestamping",
+];
+
+/// Shortest span that may be asked for. Source: as [`check`].
+const EXPIRATION_MIN_S: i64 = 600;
+
+/// Whether a request says what it has to. Its signature is not verified.
+/// Source: `pkg/apis/certificates/validation/validation.go` (`validateCertificateSigningRequest`).
+///
+/// # Errors
+/// The refusal with every fault.
+pub fn check(kind: &Kind, name: &str, value: &Value) -> Result<(), Refusal> {
+    if kind.kind != "CertificateSigningRequest" || kind.custom {
+        return Ok(());
+    }
+    let mut faults: Vec<Cause> = Vec::new();
+    let request = value.str_at(&["spec", "request"]).unwrap_or("");
+    let bytes = base64::decode(request).map_err(|at| {
+        Refusal::bad_request(format!(
+            "CertificateSigningRequest in version \"v1\" cannot be handled as a CertificateSigningRequest: illegal base64 data at input byte {at}"
+        ))
+    })?;
+    if let Err(why) = judge(&bytes) {
+        let message = format!("Invalid value: {request:?}: {why}");
+        faults.push(cause("spec.request", message));
+    }
+    let usages = value.path(&["spec", "usages"]).and_then(Value::as_list);
+    let usages: Vec<&str> = usages
+        .unwrap_or(&[])
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    if usages.is_empty() {
+        faults.push(cause("spec.usages", "Required value"));
+    }
+    for (index, usage) in usages.iter().enumerate() {
+        if !USAGES.contains(usage) {
+            let supported: Vec<String> = USAGES.iter().map(|one| format!("{one:?}")).collect();
+            let message = format!(
+                "Unsupported value: {usage:?}: supported values: {}",
+                supported.join(", ")
+            );
+            faults.push(cause(format!("spec.usages[{index}]"), message));
+        }
+    }
+    for (index, usage) in usages.iter().enumerate() {
+        if usages[..index].contains(usage) {
+            let message = format!("Duplicate value: {usage:?}");
+            faults.push(cause(format!("spec.usages[{index}]"), message));
+        }
+    }
+    let signer = value.str_at(&["spec", "signerName"]).unwrap_or("");
+    faults.extend(signer_fault(signer).map(|message| cause("spec.signerName", message)));
+    if let Some(seconds) = value
+        .i64_at(&["spec", "expirationSeconds"])
+        .filter(|seconds| *seconds < EXPIRATION_MIN_S)
+    {
+        let message = format!(
+            "Invalid value: {seconds}: may not specify a duration less than 600 seconds (10 minutes)"
+        );
+        faults.push(cause("spec.expirationSeconds", message));
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::invalid(kind, name, faults))
+}
+
+fn signer_fault(signer: &str) -> Option<String> {
+    if signer.is_empty() {
+        return Some("Required value".to_owned());
+    }
+    if signer == "kubernetes.io/legacy-unknown" {
+        return Some(format!(
+            "Invalid value: {signer:?}: the legacy signerName is not allowed via this API version"
+        ));
+    }
+    let Some((domain, _)) = signer
+        .split_once('/')
+        .filter(|(_, path)| !path.contains('/'))
+    else {
+        return Some(format!(
+            "Invalid value: {signer:?}: must be a fully qualified domain and path of the form 'example.com/signer-name'"
+        ));
+    };
+    (!domain.contains('.')).then(|| {
+        format!(
+            "Invalid value: {domain:?}: should be a domain with at least two segments separated by dots"
+        )
+    })
+}
+
+/// The request inside its two wrappings: one sequence, whole and alone.
+/// Source: `pkg/apis/certificates/helpers.go` (`ParseCSR`), Go's `encoding/asn1`.
+fn judge(request: &[u8]) -> Result<(), String> {
+    const BEGIN: &str = "CERTIFICATE REQUEST-----";
+    const END: &str = "-----END CERTIFICATE REQUEST-----";
+    let kind = "PEM block type must be CERTIFICATE REQUEST";
+    let text = String::from_utf8_lossy(request);
+    // The first block counts, whatever it is.
+    let body = text
+        .split_once("-----BEGIN ")
+        .and_then(|(_, rest)| rest.strip_prefix(BEGIN))
+        .and_then(|rest| rest.split_once(END));
+    let body: String = body.ok_or(kind)?.0.split_whitespace().collect();
+    let bytes = base64::decode(&body).map_err(|_| kind)?;
+    let (Some(tag), Some(first)) = (bytes.first(), bytes.get(1)) else {
+        return Err("asn1: syntax error: truncated tag or length".to_owned());
+    };
+    let (head, length) = match usize::from(*first) {
+        short @ 0..0x80 => (2, short),
+        long => {
+            let count = long - 0x80;
+            let digits = bytes.get(2..2 + count);
+            let digits = digits.ok_or("asn1: syntax error: truncated tag or length")?;
+            let add = |sum: usize, digit: &u8| sum.wrapping_shl(8) | usize::from(*digit);
+            (2 + count, digits.iter().fold(0, add))
+        }
+    };
+    /// A constructed sequence.
+    const SEQUENCE: u8 = 0x30;
+    if *tag != SEQUENCE {
+        return Err(format!(
+            "asn1: structure error: tags don't match (16 vs {{class:{} tag:{} length:{length} isCompound:{}}}) {{optional:false explicit:false application:false private:false defaultValue:<nil> tag:<nil> stringType:0 timeType:0 set:false omitEmpty:false}} certificateRequest @{head}",
+            tag >> 6,
+            tag & 0x1f,
+            tag & 0x20 != 0
+        ));
+    }
+    match bytes.len().cmp(&head.saturating_add(length)) {
+        Ordering::Less => Err("asn1: syntax error: data truncated".to_owned()),
+        Ordering::Greater => Err("asn1: syntax error: trailing data".to_owned()),
+        Ordering::Equal => Ok(()),
+    }
 }
