@@ -306,3 +306,87 @@ fn evictions_never_take_more_than_a_budget_leaves_at_any_event() {
     }
     assert!(granted > 100, "evictions happened: {granted}");
 }
+
+/// Something of a rollout that is deleted by hand.
+fn deletion(luck: &mut Stream, session: &Session) -> Option<String> {
+    let world = session.history.lab().world(Orchestrator::Kubernetes)?;
+    let store = store(session);
+    let word = match luck.below(3) {
+        0 => {
+            let sets: Vec<_> = store.replica_sets().map(|(_, row)| row.name).collect();
+            let name = world.symbols.text(*luck.pick(&sets)?);
+            format!(
+                "replicaset {name}{}",
+                [" --cascade=orphan", ""][luck.below(2) as usize]
+            )
+        }
+        _ => {
+            let pods: Vec<String> = store
+                .pods()
+                .map(|(_, row)| row.name.text(&world.symbols))
+                .collect();
+            let name = luck.pick(&pods)?;
+            let force = [" --grace-period=0 --force", ""][luck.below(2) as usize];
+            format!("pod {name}{force}")
+        }
+    };
+    Some(format!(
+        "kubectl delete --wait=false --ignore-not-found {word}"
+    ))
+}
+
+#[test]
+fn deletes_during_a_rollout_never_lift_its_ceiling_and_it_ends() {
+    let mut deleted = 0;
+    for run in 0..RUNS / 2 {
+        let mut luck = Stream::new(Seed(1), "deletes", 0, run);
+        let replicas = 2 + luck.below(8);
+        let surge = Amount::random(&mut luck, 3, 60);
+        let unavailable = if surge.is_zero() {
+            Amount::Count(1)
+        } else {
+            Amount::random(&mut luck, 3, 60)
+        };
+        let mut session = session(run);
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: {replicas}\n  selector: {{matchLabels: {{app: web}}}}\n  strategy: {{rollingUpdate: {{maxSurge: {}, maxUnavailable: {}}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec: {{terminationGracePeriodSeconds: 3, containers: [{{name: web, image: \"nginx:1.25\"}}]}}\n",
+            surge.text(),
+            unavailable.text()
+        );
+        done(
+            &mut session,
+            &format!("kubectl apply -f - <<'X'\n{manifest}X\nsim until converged within 10m"),
+        );
+        let ceiling = i64::from(replicas) + surge.up(replicas);
+        let seen = format!("run {run}: {replicas} replicas, surge {surge:?}");
+        let look = |store: &Store, at: &str| {
+            let (wanted, _) = sizes(store);
+            assert!(wanted <= ceiling, "{seen}, at {at}: {wanted} wanted in all");
+        };
+        for image in ["nginx:1.26", "nginx:1.27", "nginx:1.26"] {
+            done(
+                &mut session,
+                &format!("kubectl set image deployment/web web={image}"),
+            );
+            for _ in 0..6 {
+                let pause = SimDuration::from_millis(u64::from(luck.below(4_000)));
+                each_event(&mut session, pause, &look);
+                if let Some(text) = deletion(&mut luck, &session) {
+                    done(&mut session, &text);
+                    deleted += 1;
+                }
+            }
+        }
+        each_event(&mut session, SimDuration::from_secs(600), &look);
+        assert_eq!(
+            line(&mut session, "sim expect converged"),
+            0,
+            "{seen}: the rollout ends"
+        );
+        let images = session
+            .run("kubectl get pods -l app=web -o jsonpath='{.items[*].spec.containers[0].image}'");
+        let new = images.stdout.split(' ').filter(|it| *it == "nginx:1.26");
+        assert_eq!(new.count(), replicas as usize, "{seen}: {}", images.stdout);
+    }
+    assert!(deleted > 200, "deletions happened: {deleted}");
+}

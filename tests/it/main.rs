@@ -2,6 +2,7 @@
 mod bounds;
 mod calibration;
 mod conformance;
+mod contradictions;
 mod diagnostics;
 mod fuzz;
 mod miniatures;
