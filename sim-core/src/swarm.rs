@@ -66,6 +66,9 @@ use settings::Settings;
 use state::{Availability, NodeState, Role, TaskState};
 use store::{Change, Node, NodeId, Reserved, ServiceId, Store, TaskError, TaskId};
 
+/// Tasks of services that are not as they are wanted among which an obstacle is looked for.
+const TASKS_LOOKED_AT: usize = 512;
+
 /// What the console asks of the control API.
 pub type Request = control_api::Request;
 /// What the control API answers.
@@ -431,10 +434,18 @@ impl SwarmPlane {
     /// What stands in a service's way: the newest error of a task of one that is not as it is wanted,
     /// and that service's name.
     pub fn obstacle(&self, symbols: &Symbols) -> Option<(String, String)> {
-        let failed = self.store.tasks.iter().filter_map(|(_, task)| {
-            let service = self.store.service(task.service)?;
-            (task.error != TaskError::None && service.unmet() > 0).then_some((task, service))
+        let behind = self
+            .store
+            .services()
+            .map(|(_, it)| it)
+            .filter(|it| it.unmet() > 0);
+        let tasks = behind.flat_map(|service| {
+            let tasks = service.slots.values().flat_map(|slot| slot.iter());
+            tasks.filter_map(move |task| Some((self.store.tasks.get(*task)?, service)))
         });
+        let failed = tasks
+            .take(TASKS_LOOKED_AT)
+            .filter(|(task, _)| task.error != TaskError::None);
         let (task, service) = failed.max_by_key(|(task, _)| task.status_at)?;
         let error = view::error_text(task.error, symbols);
         Some((symbols.text(service.short_name).to_owned(), error))

@@ -1,6 +1,5 @@
 use super::{asked, at, frame_now, loaded, look, say};
-use crate::host::EngineHost;
-use crate::protocol::{Answer, Printed, Query, Reply, Request, Said};
+use crate::protocol::{Answer, Printed, Query, Said};
 
 #[test]
 fn a_watch_shows_each_moment_and_changes_nothing() {
