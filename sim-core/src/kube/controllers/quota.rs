@@ -189,6 +189,10 @@ fn usage(
     }
     let text = turn.ctx.symbols.text(namespace).to_owned();
     for (resource, sum) in &mut used {
+        if resource == STORAGE || resource.contains(OF_CLASS) {
+            *sum = claims_share(resource, &text, turn).saturating_mul(1_000);
+            continue;
+        }
         let counted = resource.strip_prefix("count/").unwrap_or(resource);
         let kind = KINDS.iter().find(|kind| kind.resource() == counted);
         if let Some(kind) = kind.filter(|kind| kind.kind != "Pod" && kind.namespaced) {
@@ -230,8 +234,48 @@ fn pod_resource(resource: &str) -> bool {
     )
 }
 
+/// The storage that claims ask for.
+const STORAGE: &str = "requests.storage";
+/// Between a class's name and what of its claims is counted.
+/// Source: `pkg/quota/v1/evaluator/core/persistent_volume_claims.go` (`storageClassSuffix`).
+const OF_CLASS: &str = ".storageclass.storage.k8s.io/";
+
+/// What a claim takes of a resource: bytes, or one of a class's claims. `None`: it takes nothing.
+pub fn claim_share(resource: &str, claim: &Value) -> Option<i64> {
+    let bytes = || {
+        let asked = claim.path(&["spec", "resources", "requests", "storage"])?;
+        let asked = match asked {
+            Value::Int(number) => number.to_string(),
+            other => other.as_str()?.to_owned(),
+        };
+        Some(Quantity::parse(&asked).ok()?.value())
+    };
+    if resource == STORAGE {
+        return bytes();
+    }
+    let (class, what) = resource.split_once(OF_CLASS)?;
+    if claim.str_at(&["spec", "storageClassName"]) != Some(class) {
+        return None;
+    }
+    match what {
+        STORAGE => bytes(),
+        "persistentvolumeclaims" => Some(1),
+        _ => None,
+    }
+}
+
+/// What all claims of a namespace take of a resource.
+pub fn claims_share(resource: &str, namespace: &str, turn: &Turn<'_, '_>) -> i64 {
+    turn.store
+        .documents()
+        .of("persistentvolumeclaims")
+        .filter(|(key, _)| &*key.namespace == namespace)
+        .filter_map(|(_, document)| claim_share(resource, &document.value))
+        .fold(0, i64::saturating_add)
+}
+
 /// An amount as a quantity, memory in binary units when they fit.
-fn shown(resource: &str, thousandths: i64) -> String {
+pub fn shown(resource: &str, thousandths: i64) -> String {
     let whole = thousandths / 1_000;
     if resource.ends_with("memory") || resource.ends_with("storage") {
         let units = ["Ei", "Pi", "Ti", "Gi", "Mi", "Ki"];

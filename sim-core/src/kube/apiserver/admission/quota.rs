@@ -4,7 +4,7 @@
 
 use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
-use crate::kube::controllers::quota::scope;
+use crate::kube::controllers::quota::{claim_share, claims_share, scope, shown};
 use crate::kube::kinds::Kind;
 use crate::kube::rows::workload::OwnerKind;
 use crate::kube::turn::Turn;
@@ -117,26 +117,41 @@ pub fn fits(
             };
             let used = count(kind, namespace, name, turn);
             if used + 1 > limit {
-                over.push((name.as_str(), used, limit));
+                over.push((name.as_str(), 1, used, limit));
+            }
+        }
+        let hard = document.value.path(&["spec", "hard"]);
+        let claims = hard
+            .and_then(Value::as_map)
+            .filter(|_| kind.kind == "PersistentVolumeClaim");
+        for (name, limit) in claims.into_iter().flat_map(|map| map.iter()) {
+            if let (Some(share), Some(limit)) = (claim_share(name, object), amount(Some(limit))) {
+                let used = claims_share(name, namespace, turn);
+                if used.saturating_add(share) > limit {
+                    over.push((name, share, used, limit));
+                }
             }
         }
         over.arrange();
         if over.is_empty() {
             continue;
         }
-        let list = |value: &dyn Fn(&(&str, i64, i64)) -> i64| {
+        let list = |value: &dyn Fn(&(&str, i64, i64, i64)) -> i64| {
             let parts: Vec<String> = over
                 .iter()
-                .map(|one| format!("{}={}", one.0, value(one)))
+                .map(|one| {
+                    let text = shown(one.0, value(one).saturating_mul(1_000));
+                    format!("{}={text}", one.0)
+                })
                 .collect();
             parts.join(",")
         };
         return Err(format!(
             "exceeded quota: {}, requested: {}, used: {}, limited: {}",
             key.name,
-            list(&|_| 1),
             list(&|one| one.1),
-            list(&|one| one.2)
+            list(&|one| one.2),
+            list(&|one| one.3)
         ));
     }
     Ok(())
