@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
-import { at, axe, say, seek, stage, start, type } from "./harness.mjs";
+import { at, autosaved, axe, saved, say, seek, stage, start, type } from "./harness.mjs";
 
 const host = stage();
 const { open, frozen } = host;
@@ -119,9 +119,10 @@ test("criterion 14: a reset takes the reader's text away, and undo brings it bac
 test("criterion 14: a clean desk shows nothing of the last session", async () => {
   const { page, context, close } = await open({ path: "?seed=42&speed=0" });
   await page.locator(".cm-content").waitFor();
+  const session = await saved(page);
   await start(page, "# file: secret.yaml\napiVersion: v1\nkind: Pod\nmetadata:\n  name: secret\nspec:\n  containers:\n    - name: web\n      image: nginx\n");
   await page.getByTestId("tab-secret.yaml").waitFor();
-  await page.waitForTimeout(1_500); // autosave
+  await autosaved(page, session);
   const desk = await context.newPage();
   await desk.goto(`${host.site.url}?new&speed=0`);
   await desk.waitForFunction(() => window.__playground?.ready);

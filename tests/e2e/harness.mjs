@@ -180,6 +180,16 @@ export async function start(page, text, fields = {}) {
   await page.getByTestId("experiment-start").click();
 }
 
+/** What the page keeps of this tab's work. */
+export function saved(page) {
+  return page.evaluate(() => sessionStorage.getItem("podium.session"));
+}
+
+/** Waits until the page keeps something else than `before`: it does so a while after a change. */
+export async function autosaved(page, before) {
+  await page.waitForFunction((before) => sessionStorage.getItem("podium.session") !== before, before);
+}
+
 /** Runs a console line and returns what it printed. */
 export async function say(page, line) {
   const entries = page.locator(".console-entry");

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { at, seek, stage, type } from "./harness.mjs";
+import { at, autosaved, saved, seek, stage, type } from "./harness.mjs";
 
 const host = stage();
 const { open, frozen } = host;
@@ -256,10 +256,10 @@ test("the session comes back after a reload", async () => {
   const { page, close } = await open({ path: "?seed=42&speed=0" });
   await page.locator(".cm-content").waitFor();
   await page.waitForFunction(() => window.__playground?.ready);
-  const before = await page.evaluate(() => window.__playground.hash);
+  const [before, session] = [await page.evaluate(() => window.__playground.hash), await saved(page)];
   await type(page, "replicas: 3", "replicas: 4");
   await page.waitForFunction((hash) => window.__playground.hash !== hash, before);
-  await page.waitForTimeout(1_500); // autosave
+  await autosaved(page, session);
   await page.reload();
   await page.getByTestId("restored").waitFor();
   await page.waitForFunction(() => document.querySelector(".cm-content")?.textContent.includes("replicas: 4"));
