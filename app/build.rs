@@ -286,32 +286,30 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
     code
 }
 
-/// The engine's sentences by their keys, in the languages' order.
+/// The engine's sentences, a text for each language: lines of a key, a tab and the words. A table of
+/// slices would be half as long again, and pointers do not pack.
 fn table(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
-    let (.., last) = &languages[languages.len() - 1];
-    let keys = last.keys().filter_map(|key| key.strip_prefix(SAID));
     let mut code = String::new();
-    for key in keys.clone() {
-        let texts: Vec<&str> = languages
-            .iter()
-            .map(|(_, file, messages)| {
-                let Some(message) = messages.get(&format!("{SAID}{key}")) else {
-                    return "";
-                };
-                let counted = message
-                    .arguments
-                    .values()
-                    .any(|kind| *kind == Kind::Counted);
-                assert!(!counted, "{file}.ftl: `{SAID}{key}` chooses by a number");
-                message.gapped.as_str()
-            })
-            .collect();
-        let _ = writeln!(code, "    ({key:?}, {texts:?}),");
+    for (_, file, messages) in languages {
+        let mut lines = String::new();
+        for (key, message) in messages {
+            let Some(key) = key.strip_prefix(SAID) else {
+                continue;
+            };
+            let mut kinds = message.arguments.values();
+            assert!(
+                kinds.all(|kind| *kind != Kind::Counted),
+                "{file}.ftl: `{SAID}{key}` chooses by a number"
+            );
+            let words = &message.gapped;
+            assert!(!words.contains(['\t', '\n']), "{file}.ftl: `{SAID}{key}`");
+            let _ = writeln!(lines, "{key}\t{words}");
+        }
+        let _ = writeln!(code, "    {lines:?},");
     }
     format!(
-        "/// The engine's sentences: key, and the text in each language with its gaps in braces.\npub(crate) static SAID: [(&str, [&str; {}]); {}] = [\n{code}];\n",
-        languages.len(),
-        keys.count()
+        "/// The engine's sentences in each language, a line each: its key, a tab, and its words with gaps in\n/// braces.\npub(crate) static SAID: [&str; {}] = [\n{code}];\n",
+        languages.len()
     )
 }
 

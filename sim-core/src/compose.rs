@@ -23,6 +23,7 @@ use crate::api::node::NodeSetup;
 use crate::api::status::WorkloadStatus;
 use crate::base::arrange::Arrange;
 use crate::base::id::Id;
+use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbols;
@@ -275,13 +276,13 @@ pub enum Response {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The message without a prefix.
-    pub message: String,
+    pub message: Passage,
     /// Exit code of the command line.
     pub code: i32,
 }
 
 impl Refusal {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<Passage>) -> Self {
         Self {
             message: message.into(),
             code: 1,

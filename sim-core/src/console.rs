@@ -34,6 +34,8 @@ use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::Input;
 use crate::engine::world::World;
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::lines::Source;
 
 use script::{Join, Simple};
 
@@ -82,6 +84,22 @@ fn not_modelled(what: impl Into<Sentence>) -> Sentence {
 fn not_modelled_since(what: impl Into<Sentence>, why: Sentence) -> Sentence {
     let form = catalogue::NOT_MODELLED_SINCE.plain();
     form.and("what", what.into()).and("why", why)
+}
+
+/// What is wrong at a place.
+fn at_place(place: impl std::fmt::Display, what: Sentence) -> Sentence {
+    let place = catalogue::AT_PLACE.with(&[("place", &place)]);
+    place.and("what", what)
+}
+
+/// What was found in a file, with its line.
+fn located(found: &Diagnostic, source: &Source) -> Sentence {
+    let line = source.position(found.span.start).line;
+    let place = at_place(format!("{}:{line}", found.file), found.message.clone());
+    match &found.help {
+        Some(help) => place.advise(help.clone()),
+        None => place,
+    }
 }
 
 /// A sentence behind what a real tool puts before its own.

@@ -425,7 +425,7 @@ impl KubePlane {
     /// # Errors
     /// A sentence when the value is no quantity.
     #[inline(never)]
-    pub fn set_metric(&mut self, object: &str, metric: &str, value: &str) -> Result<(), String> {
+    pub fn set_metric(&mut self, object: &str, metric: &str, value: &str) -> Result<(), Sentence> {
         self.controllers.samples_mut().set(object, metric, value)
     }
 

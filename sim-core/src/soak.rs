@@ -84,7 +84,7 @@ pub fn run(seed: u64) -> Result<Summary, Box<Failure>> {
     }
     let output = opened.deploy();
     if output.code != 0 {
-        return Err(fail(SimTime::ZERO, format!("deploy: {}", output.stderr)));
+        return Err(fail(SimTime::ZERO, format!("deploy: {}", &*output.stderr)));
     }
     let mut session = opened.session;
     // Operations must not stop the clock: what does not exist on one plane is refused there, in words.

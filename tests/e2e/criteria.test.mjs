@@ -407,6 +407,14 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
   await spoken("help", "kubectl --help, docker --help, host and sim help say more");
   await spoken("kubectl get --help", "Options that are modelled:");
   await spoken("sleep 1 & x", "1:9: background jobs are not part of this console");
+  // So is what only Podium says within an answer of a server, and what its own commands print.
+  await spoken("kubectl patch deployment poll --subresource=status -p '{\"status\":{\"replicas\":9}}'", "is forbidden: its status is what its controllers find; writing it is not modelled");
+  await spoken("docker service create --replicas 9999999 nginx", "desc = 9999999 tasks of one service at a time are not modelled; ");
+  await spoken("docker run -p 1-60000:1-60000 nginx", "docker: invalid containerPort: 1-60000: more than");
+  await spoken("echo 'for: a' | sim operator start -f -", "-: operator: text is required");
+  await spoken("sim packet from outside to worker-1:81", "connection refused: no process of the machine listens there in this model");
+  await spoken("sim faults", " active");
+  await spoken("sim metrics", "AVAILABILITY");
   // What was typed is no sentence of anybody's.
   await page.getByTestId("console-input").press("Control+l");
   await page.getByTestId("fork").click();

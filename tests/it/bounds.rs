@@ -34,7 +34,7 @@ fn line(session: &mut Session, line: &str) -> i32 {
 
 fn done(session: &mut Session, text: &str) {
     let output = session.run(text);
-    assert!(output.code == 0, "{text}: {}", output.stderr);
+    assert!(output.code == 0, "{text}: {}", &*output.stderr);
 }
 
 /// Moves on event by event, and looks after each.
@@ -386,7 +386,12 @@ fn deletes_during_a_rollout_never_lift_its_ceiling_and_it_ends() {
         let images = session
             .run("kubectl get pods -l app=web -o jsonpath='{.items[*].spec.containers[0].image}'");
         let new = images.stdout.split(' ').filter(|it| *it == "nginx:1.26");
-        assert_eq!(new.count(), replicas as usize, "{seen}: {}", images.stdout);
+        assert_eq!(
+            new.count(),
+            replicas as usize,
+            "{seen}: {}",
+            &*images.stdout
+        );
     }
     assert!(deleted > 200, "deletions happened: {deleted}");
 }

@@ -86,19 +86,19 @@ fn contradictory_specs_are_refused_or_named_and_none_runs_wild() {
         let made = session.run(&format!("kubectl create -f - <<'X'\n{manifest}X"));
         if let End::Refused(words) = end {
             assert_ne!(made.code, 0, "{what}: taken");
-            assert!(made.stderr.contains(words), "{what}: {}", made.stderr);
+            assert!(made.stderr.contains(words), "{what}: {}", &*made.stderr);
             continue;
         }
-        assert_eq!(made.code, 0, "{what}: {}", made.stderr);
+        assert_eq!(made.code, 0, "{what}: {}", &*made.stderr);
         session.run("sim advance 20m");
         let seen = session.run("sim expect converged");
-        let said = format!("{}{}", seen.stdout, seen.stderr);
+        let said = format!("{}{}", &*seen.stdout, &*seen.stderr);
         match end {
             End::Blocked(words) => {
                 assert_ne!(seen.code, 0, "{what}: through");
                 let events = "kubectl get events --field-selector reason=FailedScheduling -o jsonpath='{.items[*].message}'";
                 let why = session.run(events).stdout;
-                assert!(why.contains(words), "{what}: {why}");
+                assert!(why.contains(words), "{what}: {}", &*why);
             }
             _ => assert_eq!(seen.code, 0, "{what}: {said}"),
         }

@@ -33,7 +33,7 @@ fn converges(files: Vec<(String, Arc<str>)>) -> Result<(), String> {
     let waited = opened.session.run("sim until converged within 10m");
     match waited.code {
         0 => Ok(()),
-        _ => Err(format!("{}{}", waited.stdout, waited.stderr)),
+        _ => Err(format!("{}{}", &*waited.stdout, &*waited.stderr)),
     }
 }
 

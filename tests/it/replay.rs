@@ -39,7 +39,7 @@ fn poll(seed: u64) -> Session {
             .collect::<Vec<_>>()
     );
     let output = opened.deploy();
-    assert!(output.code == 0, "the example deploys: {}", output.stderr);
+    assert!(output.code == 0, "the example deploys: {}", &*output.stderr);
     opened.session
 }
 

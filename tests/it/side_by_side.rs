@@ -73,7 +73,11 @@ fn play(kind: FaultKind) -> Vec<(RunReport, World)> {
         "sim advance 15m",
     ] {
         let output = session.run(line);
-        assert_eq!(output.code, 0, "{line}: {}{}", output.stdout, output.stderr);
+        assert_eq!(
+            output.code, 0,
+            "{line}: {}{}",
+            &*output.stdout, &*output.stderr
+        );
     }
     let worlds = session.history.lab().worlds.iter();
     worlds

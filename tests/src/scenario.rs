@@ -67,7 +67,7 @@ pub fn play(name: &str, text: &str) -> Result<Played, String> {
         if output.code != 0 && failure.is_none() {
             failure = Some(format!(
                 "sim line {}: {}: exit {}: {}{}",
-                line.number, line.text, output.code, output.stdout, output.stderr
+                line.number, line.text, output.code, &*output.stdout, &*output.stderr
             ));
         }
     });

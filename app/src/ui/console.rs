@@ -12,7 +12,7 @@ use crate::entry::ConsoleEntry;
 use crate::format::clock;
 use crate::model::Action;
 use crate::screen::{self, Places};
-use crate::text::Text;
+use crate::text::{Language, Text};
 
 /// What the console needs.
 #[derive(Properties, PartialEq)]
@@ -256,10 +256,10 @@ fn Entry(props: &EntryProps) -> Html {
                     <button type="button" class="small" {tabindex} data-testid="watch-stop" onclick={on_stop}>{ t.watch_stop() }</button>
                 }
             </div>
-            if !printed.said.is_empty() {
-                <pre>{ for spoken(t, &printed.said) }</pre>
+            if t.language != Language::English && !printed.said.is_empty() {
+                <pre>{ for told(props) }</pre>
             } else if !printed.stdout.is_empty() {
-                <pre lang="en">{ for named(props) }</pre>
+                <pre lang="en">{ for named(props, 0, printed.stdout.len()) }</pre>
             }
             if !printed.stderr.is_empty() { <pre class="console-error">{ for spoken(t, &printed.stderr) }</pre> }
             if printed.code != 0 { <p class="console-code">{ t.exit_code(printed.code) }</p> }
@@ -282,11 +282,48 @@ pub fn spoken(t: Text, parts: &[Said]) -> impl Iterator<Item = Html> {
     })
 }
 
-/// Standard output; names of objects lead to them, and what a `watch` marks is marked.
-fn named(props: &EntryProps) -> Vec<Html> {
+/// Standard output in which Podium speaks: what it says in the page's language, the rest as it is. Its
+/// words in a table take the columns that they have in English.
+fn told(props: &EntryProps) -> Vec<Html> {
+    let (t, text) = (props.t, &props.printed.stdout);
+    let mut parts = Vec::new();
+    // Where a part begins in English, and what is shown of it by then.
+    let (mut start, mut shown) = (0, 0);
+    for (place, part) in props.printed.said.iter().enumerate() {
+        let length = Text::default().said(part).len();
+        let end = start + length;
+        let mut columns = None;
+        let words = if matches!(part, Said::Plain(_)) {
+            named(props, start.max(shown), end)
+        } else {
+            let rest = text.get(end..).unwrap_or_default();
+            let blanks = rest.len() - rest.trim_start_matches(' ').len();
+            let is_plain = matches!(props.printed.said.get(place + 1), Some(Said::Plain(_)));
+            let mut words = t.said(part);
+            if blanks > 1 && is_plain {
+                shown = end + blanks;
+                columns = Some(format!("min-inline-size:{}ch", length + blanks));
+                words.push(' ');
+            }
+            vec![html! { { words } }]
+        };
+        start = end;
+        parts.push(html! { <span lang={t.said_lang(part)} style={columns}>{ for words }</span> });
+    }
+    parts
+}
+
+/// Standard output from one byte to another; names of objects lead to them, and what a `watch` marks is
+/// marked.
+fn named(props: &EntryProps, start: usize, end: usize) -> Vec<Html> {
     let text = props.printed.stdout.trim_end();
+    let end = end.min(text.len());
+    if start >= end {
+        return Vec::new();
+    }
     let marks = screen::marks(text, &props.marks, props.printed.watch.header_rows as usize);
-    let mut marks = marks.iter().peekable();
+    let before = |mark: &&screen::Mark| mark.from < start;
+    let mut marks = marks.iter().skip_while(before).peekable();
     // The text from one byte to another, with its marks.
     let mut marked = |mut at: usize, to: usize, is_last: bool| -> Vec<Html> {
         let mut parts = Vec::new();
@@ -309,10 +346,10 @@ fn named(props: &EntryProps) -> Vec<Html> {
         parts
     };
     let mut parts = Vec::new();
-    let mut at = 0;
+    let mut at = start;
     for name in &props.printed.names {
         let (from, to) = (name.from as usize, name.to as usize);
-        if from < at || text.get(from..to).is_none() {
+        if from < at || to > end || text.get(from..to).is_none() {
             continue;
         }
         let on_select = {
@@ -326,6 +363,6 @@ fn named(props: &EntryProps) -> Vec<Html> {
         });
         at = to;
     }
-    parts.extend(marked(at, text.len(), true));
+    parts.extend(marked(at, end, end == text.len()));
     parts
 }

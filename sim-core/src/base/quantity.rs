@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+
+use crate::base::sentence::{Sentence, catalogue};
 use std::sync::Arc;
 
 const NANO_PER_UNIT: i128 = 1_000_000_000;
@@ -231,8 +233,19 @@ impl fmt::Display for QuantityError {
             }
             Self::Numeric => "unable to parse numeric part of quantity",
             Self::Suffix => "unable to parse quantity's suffix",
-            Self::Range => "quantities above 10^29 are not modelled",
+            Self::Range => return Sentence::from(*self).fmt(formatter),
         })
+    }
+}
+
+impl From<QuantityError> for Sentence {
+    fn from(error: QuantityError) -> Self {
+        match error {
+            QuantityError::Range => catalogue::QUANTITIES.with(&[("most", &"10^29")]),
+            QuantityError::Format | QuantityError::Numeric | QuantityError::Suffix => {
+                Self::quoted(error)
+            }
+        }
     }
 }
 

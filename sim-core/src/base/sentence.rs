@@ -91,6 +91,17 @@ impl Sentence {
         QUOTED.with(&[("text", &text)])
     }
 
+    /// Behind words of a real tool.
+    #[must_use]
+    #[inline(never)]
+    pub fn behind(self, words: &str) -> Self {
+        if self.key().is_empty() && self.0.advice.is_none() {
+            return Self::quoted(words.to_owned() + &self.words());
+        }
+        let both = catalogue::BOTH.plain().and("one", Self::quoted(words));
+        both.and("other", self)
+    }
+
     /// About this word of the input, where no gap has it.
     #[must_use]
     pub fn about(mut self, word: &str) -> Self {
@@ -193,6 +204,7 @@ impl fmt::Display for Sentence {
 
 impl From<&str> for Sentence {
     /// What a real tool says.
+    #[inline(never)]
     fn from(text: &str) -> Self {
         Self::quoted(text)
     }
@@ -200,6 +212,7 @@ impl From<&str> for Sentence {
 
 impl From<String> for Sentence {
     /// What a real tool says.
+    #[inline(never)]
     fn from(text: String) -> Self {
         Self::quoted(text)
     }

@@ -26,7 +26,7 @@ pub(crate) fn run(options: &CompareOptions) -> Result<u8, Stop> {
     if deployed.code != 0 {
         return Err(Stop {
             code: 3,
-            message: format!("{}{}nothing was run", deployed.stdout, deployed.stderr),
+            message: format!("{}{}nothing was run", &*deployed.stdout, &*deployed.stderr),
         });
     }
     note(&deployed.stderr);

@@ -42,7 +42,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Stop> {
         note(&deployed.stdout);
         return Err(Stop {
             code: 3,
-            message: format!("{}nothing was run", deployed.stderr),
+            message: format!("{}nothing was run", &*deployed.stderr),
         });
     }
     note(&deployed.stderr);

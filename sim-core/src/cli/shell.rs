@@ -282,10 +282,14 @@ mod tests {
             assert!(
                 said.stderr.contains("at most 4194304 are read"),
                 "{}",
-                said.stderr
+                &*said.stderr
             );
             let said = run("kubectl apply -f {}/latin.yaml");
-            assert!(said.stderr.contains("not UTF-8: byte 3"), "{}", said.stderr);
+            assert!(
+                said.stderr.contains("not UTF-8: byte 3"),
+                "{}",
+                &*said.stderr
+            );
             assert_eq!(run("echo {}/long.yaml").stderr, "", "nothing failed");
         });
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::api::compose::project::Project;
 use crate::api::compose::service::{Dependency, Service};
 use crate::base::id::Id;
+use crate::base::sentence::catalogue;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
@@ -318,7 +319,10 @@ impl ComposePlane {
 
     fn enlist(&mut self, operation: Operation, out: &mut Out) -> Result<Response, Refusal> {
         if self.operations.len() >= OPERATIONS_MAX {
-            return Err(Refusal::new("too many operations in one experiment"));
+            let most = catalogue::MORE_THAN.with(&[("most", &OPERATIONS_MAX)]);
+            return Err(Refusal::new(
+                most.and("what", catalogue::OPERATIONS.plain()),
+            ));
         }
         let number = self.operations.len() as u32;
         self.operations.push(operation);

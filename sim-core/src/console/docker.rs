@@ -170,19 +170,18 @@ pub(super) fn ask(session: &mut Session, request: Request) -> Result<Response, O
 
 /// A refusal as the client prints it. The daemon looks an object up itself first, so an absent one
 /// is told without the manager's prefix. Source: moby `daemon/cluster/helpers.go`.
-pub(super) fn daemon(refusal: &Refusal) -> String {
-    match refusal.code {
-        Code::NotFound => format!("Error response from daemon: {}", refusal.message),
+pub(super) fn daemon(refusal: &Refusal) -> Passage {
+    let said = match refusal.code {
+        Code::NotFound => refusal.message.clone(),
         Code::InvalidArgument
         | Code::AlreadyExists
         | Code::FailedPrecondition
         | Code::Unimplemented
         | Code::DeadlineExceeded
         | Code::Unknown
-        | Code::Plain => {
-            format!("Error response from daemon: {refusal}")
-        }
-    }
+        | Code::Plain => refusal.text(),
+    };
+    Passage::from("Error response from daemon: ").then(said)
 }
 
 /// Carries out `act` for each name, prints what it says, and goes on after a failure.

@@ -15,7 +15,7 @@ use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
 
-use super::{Output, Session, usage};
+use super::{Output, Session, located, usage};
 
 const LOAD_USAGE: &str = "sim load -f FILE [-f FILE…] [frozen]";
 
@@ -90,8 +90,9 @@ pub fn load(session: &mut Session, words: &[&str], input: &str) -> Output {
             Ok(Answer::Kube(answer)) => match *answer {
                 Ok(_) => *counts.entry(kind).or_default() += 1,
                 Err(refusal) => {
-                    let line = format!("{kind} \"{name}\": {}\n", refusal.message);
-                    output.stderr.push(line);
+                    output.stderr.push(format!("{kind} \"{name}\": "));
+                    output.stderr.push(refusal.message);
+                    output.stderr.push("\n");
                     output.code = 1;
                 }
             },
@@ -141,11 +142,11 @@ fn moved(session: &Session, ranges: &[(String, String)]) -> Vec<Sentence> {
 }
 
 /// The objects of a file; lists are taken apart.
-fn read(name: &str, text: &str) -> Result<Vec<Value>, String> {
+fn read(name: &str, text: &str) -> Result<Vec<Value>, Sentence> {
     let source = Source::new(name, text);
     let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(format!("{name}: {}", remark.message));
+        return Err(located(remark, &source));
     }
     let mut objects = Vec::new();
     for node in &documents {
@@ -196,7 +197,7 @@ fn list(session: &Session) -> Output {
 /// `metric set OBJECT METRIC=QUANTITY…`, `metric unset OBJECT METRIC…`: samples that autoscalers and
 /// `kubectl top` see. Objects are `pod/x`, `service/x` and the like, or `external`.
 pub fn metric(session: &mut Session, words: &[&str]) -> Output {
-    const USAGE: &str = "sim metric set OBJECT METRIC=QUANTITY… | sim metric unset OBJECT METRIC…, e.g. sim metric set pod/web-1 cpu=500m";
+    const USAGE: &str = "sim metric set OBJECT METRIC=QUANTITY… | sim metric unset OBJECT METRIC… | sim metric set pod/web-1 cpu=500m";
     let (set, object, rest) = match words {
         ["set", object, rest @ ..] if !rest.is_empty() => (true, *object, rest),
         ["unset", object, rest @ ..] if !rest.is_empty() => (false, *object, rest),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
+use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::des::choice::Choices;
@@ -214,10 +215,12 @@ impl Opened {
                         outcome.error
                     }
                     Ok(_) => None,
-                    Err(refusal) => Some(format!("Error response from daemon: {refusal}")),
+                    Err(refusal) => {
+                        Some(Passage::from("Error response from daemon: ").then(refusal.text()))
+                    }
                 },
                 Answer::Compose(result) => result.err().map(|refusal| refusal.message),
-                Answer::Refused(message) => Some(message.to_string()),
+                Answer::Refused(message) => Some(message.into()),
                 Answer::Done | Answer::Fault(_) => None,
             };
             if let Some(message) = refusal {
@@ -242,7 +245,7 @@ impl Opened {
         refusal: &crate::kube::Refusal,
         object: Option<Value>,
         written: Option<(Arc<str>, u32)>,
-    ) -> Option<String> {
+    ) -> Option<Passage> {
         let (object, (file, line)) = (object?, written?);
         let text = |path: &[&str]| object.str_at(path).unwrap_or("");
         let (version, kind) = (text(&["apiVersion"]), text(&["kind"]));
@@ -262,11 +265,11 @@ impl Opened {
             if output.code == 0 {
                 return None;
             }
-            return Some(format!("{file}:{line}: {}", output.stderr.trim_end()));
+            return Some(Passage::from(format!("{file}:{line}: ")).then(output.stderr.trimmed()));
         } else {
             Problem::server(refusal).when("creating", &file)
         };
-        Some(format!("{file}:{line}: {}", problem.text))
+        Some(Passage::from(format!("{file}:{line}: ")).then(problem.text))
     }
 }
 
@@ -283,10 +286,8 @@ pub fn open(experiment: &Experiment) -> Result<Opened, Sentence> {
     if let [(name, text)] = rest.as_slice()
         && scenario::is_scenario(name)
     {
-        let parsed = scenario::parse(text).map_err(|(line, what)| {
-            let place: [(_, &dyn std::fmt::Display); 2] = [("file", name), ("line", &line)];
-            catalogue::AT_LINE.with(&place).and("what", what)
-        })?;
+        let parsed = scenario::parse(text)
+            .map_err(|(line, what)| super::at_place(format!("{name}:{line}"), what))?;
         return open_scenario(experiment, name, parsed);
     }
     let mut own = experiment.clone();
@@ -359,11 +360,8 @@ fn open_scenario(
     let mut own = experiment.clone();
     let mut said = Cluster::default();
     for (line, text) in &parsed.cluster {
-        cluster::line(text, &mut own, &mut said).map_err(|(_, sentence)| {
-            catalogue::AT_LINE
-                .with(&[("file", &name), ("line", line)])
-                .and("what", sentence)
-        })?;
+        cluster::line(text, &mut own, &mut said)
+            .map_err(|(_, sentence)| super::at_place(format!("{name}:{line}"), sentence))?;
     }
     let Cluster {
         machines,

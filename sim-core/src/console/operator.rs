@@ -11,8 +11,7 @@ use crate::manifest::decode;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 
-use super::table::Table;
-use super::{Output, Session, usage};
+use super::{Output, Session, at_place, located, table, usage};
 
 const USAGE: &str = "sim operator start -f FILE… | sim operator stop NAME… | sim operator list";
 
@@ -74,13 +73,13 @@ fn plans(session: &Session, name: &str, input: &str) -> Result<Vec<Operator>, Se
     let source = Source::new(name, &text);
     let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(remark.render(Some(&source)).into());
+        return Err(located(remark, &source));
     }
     let plans: Result<Vec<Operator>, Sentence> = documents
         .iter()
         .map(|node| node.to_value())
         .filter(|value| !value.is_null())
-        .map(|value| Operator::parse(&value).map_err(|why| format!("{name}: {why}").into()))
+        .map(|value| Operator::parse(&value).map_err(|why| at_place(name, why)))
         .collect();
     let plans = plans?;
     if plans.is_empty() {
@@ -94,14 +93,20 @@ fn list(session: &Session) -> Output {
         Ok(world) => world,
         Err(output) => return output,
     };
-    let mut table = Table::new(&["NAME", "FOR", "CHILDREN"]);
+    let columns = [
+        catalogue::COLUMN_NAME,
+        catalogue::COLUMN_FOR,
+        catalogue::COLUMN_CHILDREN,
+    ];
+    let mut rows = Vec::new();
     for plan in World::kube(world).map_or(&[][..], |plane| plane.operators()) {
         let children: Vec<&str> = plan.children.iter().map(|child| &*child.name).collect();
-        table.rows.push(vec![
+        let cells = vec![
             plan.name.to_string(),
             plan.resource.to_string(),
             children.join(","),
-        ]);
+        ];
+        rows.push(cells);
     }
-    Output::text(table.kubectl(true))
+    Output::text(table::own(&columns, rows))
 }

@@ -1,6 +1,7 @@
 //! `sim scores POD`: what each scheduler plugin said of each node in the latest decision about a pod.
 
 use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimTime;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
@@ -10,7 +11,6 @@ use crate::manifest::value::Value;
 use crate::object::jsonpath::Template;
 use crate::object::print::{KeyOrder, json_pretty};
 
-use super::table::Table;
 use super::{Output, Session};
 
 /// The latest decision about a pod, with its time.
@@ -52,36 +52,39 @@ pub fn table(session: &Session, pod: &str) -> Output {
             let scores = verdict.scores.iter();
             scores.map(|score| (score.plugin, score.weight)).collect()
         });
-    let mut header = vec!["NODE".to_owned(), "VERDICT".to_owned(), "TOTAL".to_owned()];
+    let own = [
+        catalogue::COLUMN_NODE,
+        catalogue::COLUMN_VERDICT,
+        catalogue::COLUMN_TOTAL,
+    ];
+    let mut header: Vec<Passage> = own.map(|form| form.plain().into()).into();
     header.extend(plugins.iter().map(|(name, weight)| {
         if *weight == 1 {
-            (*name).to_owned()
+            Passage::from(*name)
         } else {
-            format!("{name}*{weight}")
+            format!("{name}*{weight}").into()
         }
     }));
-    let mut table = Table {
-        header,
-        rows: Vec::new(),
-    };
+    let mut rows = vec![header];
     for verdict in &verdicts {
         let word = match &verdict.refused {
-            Some((plugin, _, reasons)) => format!("{plugin}: {}", reasons.join(", ")),
-            None if verdict.chosen => "chosen".to_owned(),
-            None => "feasible".to_owned(),
+            Some((plugin, _, reasons)) => format!("{plugin}: {}", reasons.join(", ")).into(),
+            None if verdict.chosen => catalogue::CHOSEN.plain().into(),
+            None => catalogue::FEASIBLE.plain().into(),
         };
-        let mut row = vec![
-            verdict.node.text(&world.symbols),
+        let mut row: Vec<Passage> = vec![
+            verdict.node.text(&world.symbols).into(),
             word,
-            verdict.total.to_string(),
+            verdict.total.to_string().into(),
         ];
         row.extend(plugins.iter().map(|(name, _)| {
             let score = verdict.scores.iter().find(|score| score.plugin == *name);
-            score.map_or_else(|| "-".to_owned(), |score| score.score.to_string())
+            score.map_or_else(|| "-".into(), |score| score.score.to_string().into())
         }));
-        table.rows.push(row);
+        rows.push(row);
     }
-    Output::text(format!("decided at {at}\n{}", table.kubectl(true)))
+    let decided = Passage::from(catalogue::DECIDED.with(&[("at", &at)]));
+    Output::text(decided.then("\n").then(super::table::lines(rows)))
 }
 
 /// The same as a document: raw and normalised scores, weights, status codes and reasons. `format`

@@ -1,5 +1,7 @@
 //! `sim …`: time, faults, machines, users, observation.
 
+use std::fmt::Display;
+
 use crate::api::node::NodeSetup;
 use crate::base::quantity::Quantity;
 use crate::base::sentence::passage::Passage;
@@ -97,7 +99,8 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         ["fork"] => {
             session.history.fork();
             let (_, current) = session.history.branches();
-            Output::text(format!("branch {current} at {}\n", session.history.now()))
+            let now = session.history.now();
+            Output::text(Passage::from(branch(&current, &now)).then("\n"))
         }
         ["branches"] => branches(session),
         ["switch", number] => match number.parse::<usize>() {
@@ -239,7 +242,10 @@ fn fault(session: &mut Session, text: &str) -> Output {
         command: Command::Inject(spec),
     });
     match answers.first() {
-        Some((_, Answer::Fault(number))) => Output::text(format!("fault {number}\n")),
+        Some((_, Answer::Fault(number))) => {
+            let said = catalogue::FAULT_NUMBER.with(&[("number", number)]);
+            Output::text(Passage::from(said).then("\n"))
+        }
         _ => Output::default(),
     }
 }
@@ -333,21 +339,23 @@ fn machine_exists(lab: &Lab, name: &str) -> Result<(), Sentence> {
 }
 
 fn faults(session: &Session) -> Output {
-    let mut text = String::new();
+    let mut text = Passage::default();
     for world in &session.history.lab().worlds {
         for (number, fault) in world.faults.list.iter().enumerate() {
             let state = match fault.state {
-                FaultState::Scheduled => "scheduled",
-                FaultState::Active => "active",
-                FaultState::Ended => "ended",
-                FaultState::NotApplicable => "not applicable",
+                FaultState::Scheduled => catalogue::SCHEDULED,
+                FaultState::Active => catalogue::ACTIVE,
+                FaultState::Ended => catalogue::ENDED,
+                FaultState::NotApplicable => catalogue::NOT_APPLICABLE,
             };
-            text.push_str(&format!(
-                "{:<11} {number:<3} {:<15} {:<20} {state}\n",
+            text.push(format!(
+                "{:<11} {number:<3} {:<15} {:<20} ",
                 world.orchestrator.name(),
                 fault.spec.kind.name(),
                 fault.spec.target
             ));
+            text.push(state.plain());
+            text.push("\n");
         }
     }
     Output::text(text)
@@ -381,7 +389,7 @@ fn everywhere(session: &mut Session, command: Command) -> Output {
 }
 
 /// Words of a machine, as a refusal lists them.
-const MACHINE_WORDS: &str = "cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, network, vendor/resource, allocatable.RESOURCE, image.NAME, and for Swarm role, address, os, arch, engine-label.KEY, generic.KIND";
+const MACHINE_WORDS: &str = "cpu, memory, disk, swap, zone, label.KEY, taint, cgroup, cgroup-driver, runtime, network, vendor/resource, allocatable.RESOURCE, image.NAME, role, address, os, arch, engine-label.KEY, generic.KIND";
 
 /// Reads `cpu=4 memory=8Gi zone=a label.k=v taint=k=v:Effect name/resource=2`.
 ///
@@ -505,8 +513,11 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, Sentence> {
 }
 
 fn quantity(text: &str) -> Result<Quantity, Sentence> {
-    Quantity::parse(text)
-        .map_err(|error| catalogue::AMOUNT.with(&[("word", &text), ("why", &error)]))
+    Quantity::parse(text).map_err(|error| {
+        catalogue::AMOUNT
+            .with(&[("word", &text)])
+            .and("why", error.into())
+    })
 }
 
 /// Reads the words of `sim node set`.
@@ -595,19 +606,20 @@ fn settings(session: &Session) -> Output {
     Output::text(text)
 }
 
-fn metrics(lab: &Lab) -> String {
-    let mut table = super::table::Table::new(&[
-        "ORCHESTRATOR",
-        "SERVICE",
-        "DESIRED",
-        "READY",
-        "ANSWERED",
-        "AVAILABILITY",
-        "UNAVAILABLE",
-    ]);
+fn metrics(lab: &Lab) -> Passage {
+    let columns = [
+        catalogue::COLUMN_ORCHESTRATOR,
+        catalogue::COLUMN_SERVICE,
+        catalogue::COLUMN_DESIRED,
+        catalogue::COLUMN_READY,
+        catalogue::COLUMN_ANSWERED,
+        catalogue::COLUMN_AVAILABILITY,
+        catalogue::COLUMN_UNAVAILABLE,
+    ];
+    let mut rows = Vec::new();
     for world in &lab.worlds {
         for service in RunReport::of(world).services {
-            table.rows.push(vec![
+            let cells = vec![
                 world.orchestrator.name().to_owned(),
                 service.name.to_string(),
                 service
@@ -623,10 +635,11 @@ fn metrics(lab: &Lab) -> String {
                 service
                     .unavailable
                     .map_or_else(|| "-".to_owned(), |span| span.to_string()),
-            ]);
+            ];
+            rows.push(cells);
         }
     }
-    table.kubectl(true)
+    super::table::own(&columns, rows)
 }
 
 /// What the runs amount to, as JSON in the shape of design §3.1.
@@ -645,16 +658,17 @@ pub fn metrics_json(lab: &Lab) -> String {
 }
 
 fn trace_lines(session: &Session, filter: &[&str]) -> Output {
-    let mut text = String::new();
+    let mut all = Passage::default();
     let lab = session.history.lab();
     for world in &lab.worlds {
         if world.trace.dropped() > 0 {
-            text.push_str(&format!(
-                "… {} older lines of {} are not kept\n",
-                world.trace.dropped(),
-                world.orchestrator.name()
-            ));
+            let older = catalogue::OLDER_LINES.with(&[
+                ("count", &world.trace.dropped()),
+                ("orchestrator", &world.orchestrator.name()),
+            ]);
+            all.push(Passage::from("… ").then(older).then("\n"));
         }
+        let mut text = String::new();
         for entry in world.trace.iter() {
             let line = trace::line(entry, &world.symbols);
             if filter.iter().all(|word| line.contains(word)) {
@@ -662,8 +676,9 @@ fn trace_lines(session: &Session, filter: &[&str]) -> Output {
                 text.push('\n');
             }
         }
+        all.push(text);
     }
-    Output::text(text)
+    Output::text(all)
 }
 
 fn explain(session: &Session, object: &str) -> Output {
@@ -719,20 +734,23 @@ fn packet(session: &Session, words: &[&str]) -> Output {
     all
 }
 
+fn branch(number: &dyn Display, at: &dyn Display) -> Sentence {
+    catalogue::BRANCH.with(&[("number", number), ("at", at)])
+}
+
 fn branches(session: &Session) -> Output {
     let (branches, current) = session.history.branches();
-    let mut text = String::new();
-    for (number, branch) in branches.iter().enumerate() {
+    let mut text = Passage::default();
+    for (number, one) in branches.iter().enumerate() {
         let mark = if number == current { "*" } else { " " };
-        let origin = branch.parent.map_or_else(
-            || "start".to_owned(),
-            |(parent, at)| format!("branch {parent} at {at}"),
-        );
-        text.push_str(&format!(
-            "{mark} {number}  from {origin}, {} inputs, run to {}\n",
-            branch.log.len(),
-            branch.tip
-        ));
+        let origin = match &one.parent {
+            None => catalogue::START.plain(),
+            Some((parent, at)) => branch(parent, at),
+        };
+        let from = catalogue::BRANCH_FROM.with(&[("inputs", &one.log.len()), ("tip", &one.tip)]);
+        text.push(format!("{mark} {number}  "));
+        text.push(from.and("origin", origin));
+        text.push("\n");
     }
     Output::text(text)
 }

@@ -1,4 +1,13 @@
-//! Text tables of the two tools.
+//! Text tables of the two tools, and of Podium.
+
+use crate::base::sentence::Form;
+use crate::base::sentence::passage::Passage;
+
+/// Least width of kubectl's columns, with what is between them.
+const MINIMUM: usize = 6;
+
+/// Blanks between kubectl's columns.
+const PADDING: usize = 3;
 
 /// A table of text cells.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +30,7 @@ impl Table {
     /// As kubectl prints: columns as wide as their widest cell plus three blanks, no blanks after
     /// the last column. Source: `k8s.io/cli-runtime/pkg/printers/tabwriter.go` (minwidth 6, width 4, padding 3).
     pub fn kubectl(&self, header: bool) -> String {
-        self.print(header, 6, 3)
+        self.print(header, MINIMUM, PADDING)
     }
 
     /// As the docker command line prints: columns at least ten wide, three blanks, and the last
@@ -34,7 +43,7 @@ impl Table {
     /// As [`Table::kubectl`], for rows that come one after another: columns stay as wide as they have
     /// been. Source: `RememberWidths` of the same tab writer.
     pub fn kubectl_on(&self, header: bool, widths: &mut Vec<usize>) -> String {
-        self.print_on(header, 6, 3, widths)
+        self.print_on(header, MINIMUM, PADDING, widths)
     }
 
     fn print(&self, header: bool, minimum: usize, padding: usize) -> String {
@@ -73,6 +82,41 @@ impl Table {
         }
         text
     }
+}
+
+/// A table of Podium's own, laid out as [`Table::kubectl`] does: what its columns are called, and what is in
+/// them.
+pub fn own(columns: &[Form], rows: Vec<Vec<String>>) -> Passage {
+    let header = columns.iter().map(|form| form.plain().into()).collect();
+    let rows = rows
+        .into_iter()
+        .map(|row| row.into_iter().map(Passage::from).collect());
+    lines([header].into_iter().chain(rows).collect())
+}
+
+/// The same of rows whose first is the header, and whose cells may be words.
+pub fn lines(rows: Vec<Vec<Passage>>) -> Passage {
+    let columns = rows.first().map_or(0, Vec::len);
+    let mut widths = vec![MINIMUM - PADDING; columns];
+    for row in &rows {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = width(cell).max(*widest);
+        }
+    }
+    let last = columns.saturating_sub(1);
+    let mut text = Passage::default();
+    for row in rows {
+        for (column, (cell, widest)) in row.into_iter().zip(&widths).enumerate() {
+            let blanks = widest + PADDING - width(&cell);
+            text.push(cell);
+            text.push(if column == last {
+                "\n".to_owned()
+            } else {
+                " ".repeat(blanks)
+            });
+        }
+    }
+    text
 }
 
 /// Columns that a text takes on a terminal: East Asian wide characters take two.

@@ -406,7 +406,7 @@ mod tests {
             (&*version.stdout, version.code),
             ("watch from procps-ng 4.0.4\n", 0)
         );
-        assert!(help.stdout.contains("\n  -d, --differences[=<permanent>]\n                         highlight changes between updates\n"), "{}", help.stdout);
+        assert!(help.stdout.contains("\n  -d, --differences[=<permanent>]\n                         highlight changes between updates\n"), "{}", &*help.stdout);
         assert!(
             help.stdout
                 .contains("\n  -n, --interval <secs>  seconds to wait between updates\n")

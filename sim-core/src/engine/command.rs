@@ -480,8 +480,11 @@ fn span(text: &str) -> Result<SimDuration, Sentence> {
 }
 
 fn bytes(text: &str) -> Result<u64, Sentence> {
-    let value = Quantity::parse(text)
-        .map_err(|error| catalogue::AMOUNT.with(&[("word", &text), ("why", &error)]))?;
+    let value = Quantity::parse(text).map_err(|error| {
+        catalogue::AMOUNT
+            .with(&[("word", &text)])
+            .and("why", error.into())
+    })?;
     u64::try_from(value.value()).map_err(|_| catalogue::NEGATIVE.with(&[("word", &text)]))
 }
 

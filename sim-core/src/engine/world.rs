@@ -504,7 +504,7 @@ impl World {
             Command::Metric(object, metric, value) => match &mut self.plane {
                 Plane::Kubernetes(plane) => plane
                     .set_metric(object, metric, value)
-                    .map_or_else(|why| Answer::Refused(why.into()), |()| Answer::Done),
+                    .map_or_else(Answer::Refused, |()| Answer::Done),
                 Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
             },
             Command::Operator(_) | Command::StopOperator(_) => {

@@ -387,7 +387,7 @@ pub(crate) fn known(kind: &str, turn: &Turn<'_, '_>) -> Result<&'static Kind, Re
 /// A conflict in a request's own words.
 pub(crate) fn conflict(kind: &Kind, name: &str, message: String) -> Refusal {
     Refusal {
-        message,
+        message: message.into(),
         ..Refusal::conflict(kind, name)
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::base::quantity::Quantity;
 use crate::base::resources::ResourceVector;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::substrate::cgroup::convert::shares_of_milli;
 use crate::substrate::cgroup::settings::GroupSettings;
 
@@ -57,7 +58,7 @@ impl Reserved {
     ///
     /// # Errors
     /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         if KUBE.contains(&key) {
             self.kube = amounts(key, value)?;
         } else if SYSTEM.contains(&key) {
@@ -142,25 +143,28 @@ impl Reserved {
     }
 }
 
-fn amounts(key: &str, value: &str) -> Result<Amounts, String> {
+fn amounts(key: &str, value: &str) -> Result<Amounts, Sentence> {
     let mut amounts = Amounts::default();
     for entry in entries(value) {
         let (name, text) = entry
             .split_once('=')
             .ok_or_else(|| format!("{key}: {entry}: malformed pair, expect string=string"))?;
-        let amount =
-            Quantity::parse(text).map_err(|error| format!("{key}: \"{text}\": {error}"))?;
+        let amount = Quantity::parse(text).map_err(|error| {
+            let amount = catalogue::AMOUNT.with(&[("word", &text)]);
+            let place = catalogue::AT_PLACE.with(&[("place", &key)]);
+            place.and("what", amount.and("why", error.into()))
+        })?;
         if amount.value() < 0 {
-            return Err(format!(
-                "resource quantity for \"{name}\" cannot be negative: {text}"
-            ));
+            return Err(
+                format!("resource quantity for \"{name}\" cannot be negative: {text}").into(),
+            );
         }
         match name {
             "cpu" => amounts.milli_cpu = amount.milli_value(),
             "memory" => amounts.memory = amount.value(),
             "ephemeral-storage" => amounts.ephemeral_storage = amount.value(),
             "pid" => amounts.pids = amount.value(),
-            other => return Err(format!("cannot reserve \"{other}\" resource")),
+            other => return Err(format!("cannot reserve \"{other}\" resource").into()),
         }
     }
     Ok(amounts)

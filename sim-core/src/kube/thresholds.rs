@@ -2,6 +2,7 @@
 //! Source: `pkg/kubelet/eviction/helpers.go`, `pkg/kubelet/eviction/defaults_linux.go`.
 
 use crate::base::quantity::Quantity;
+use crate::base::sentence::{Sentence, catalogue};
 
 /// A measure that thresholds are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,11 +61,11 @@ impl Signal {
     ///
     /// # Errors
     /// Upstream's sentence.
-    pub fn parse(name: &str) -> Result<Self, String> {
+    pub fn parse(name: &str) -> Result<Self, Sentence> {
         Self::ALL
             .into_iter()
             .find(|signal| signal.name() == name)
-            .ok_or_else(|| format!("unsupported eviction signal {name}"))
+            .ok_or_else(|| format!("unsupported eviction signal {name}").into())
     }
 }
 
@@ -137,7 +138,7 @@ impl Thresholds {
     ///
     /// # Errors
     /// A sentence that names the entry.
-    pub fn parse(value: &str) -> Result<Self, String> {
+    pub fn parse(value: &str) -> Result<Self, Sentence> {
         Self::read(value, '<')
     }
 
@@ -145,17 +146,17 @@ impl Thresholds {
     ///
     /// # Errors
     /// A sentence that names the entry.
-    pub fn parse_amounts(value: &str) -> Result<Self, String> {
+    pub fn parse_amounts(value: &str) -> Result<Self, Sentence> {
         Self::read(value, '=')
     }
 
-    fn read(value: &str, separator: char) -> Result<Self, String> {
+    fn read(value: &str, separator: char) -> Result<Self, Sentence> {
         let mut all = Self::default();
         for entry in entries(value) {
             let (signal, amount) = entry.split_once(separator).ok_or_else(|| {
-                format!(
+                Sentence::quoted(format!(
                     "invalid eviction threshold syntax {entry}, expected <signal><operator><value>"
-                )
+                ))
             })?;
             // Taken, and overridden: containers' files are on the kubelet's file system.
             // Source: `pkg/kubelet/eviction/helpers.go` (`UpdateContainerFsThresholds`).
@@ -192,25 +193,30 @@ pub fn entries(value: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A threshold; `0%` and `100%` switch a signal off.
-fn threshold(text: &str) -> Result<Option<Threshold>, String> {
+fn threshold(text: &str) -> Result<Option<Threshold>, Sentence> {
     let text = text.trim();
     if let Some(percent) = text.strip_suffix('%') {
         let value: f32 = percent
             .parse()
-            .map_err(|_| format!("\"{text}\" is not a percentage"))?;
+            .map_err(|_| catalogue::NO_SHARE.with(&[("word", &text)]))?;
         if !(0.0..=100.0).contains(&value) {
             return Err(format!(
                 "eviction percentage threshold {text} must be between 0% and 100%"
-            ));
+            )
+            .into());
         }
         if value == 0.0 || value == 100.0 {
             return Ok(None);
         }
         return Ok(Some(Threshold::Share((value / 100.0).to_bits())));
     }
-    let amount = Quantity::parse(text).map_err(|error| format!("\"{text}\": {error}"))?;
+    let amount = Quantity::parse(text).map_err(|error| {
+        catalogue::AMOUNT
+            .with(&[("word", &text)])
+            .and("why", error.into())
+    })?;
     if amount.value() < 0 {
-        return Err(format!("eviction threshold {text} must be positive"));
+        return Err(format!("eviction threshold {text} must be positive").into());
     }
     Ok(Some(Threshold::Amount(amount.value())))
 }

@@ -19,6 +19,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::value::Value;
 use crate::object::structural::Structural;
 
@@ -126,14 +128,19 @@ pub enum Fault {
     /// Upstream refuses it too: place and text.
     Wrong(u32, String),
     /// It is outside what is modelled.
-    NotModelled(String),
+    NotModelled(Sentence),
 }
 
 impl Fault {
+    /// Something that CEL has under this name.
+    pub(super) fn lacks(name: impl std::fmt::Display) -> Self {
+        Self::NotModelled(catalogue::UNMODELLED_CEL.with(&[("name", &name)]))
+    }
+
     /// As the server words it.
-    pub fn message(&self, text: &str) -> String {
+    pub fn message(&self, text: &str) -> Passage {
         match self {
-            Self::NotModelled(what) => format!("not modelled: {what}"),
+            Self::NotModelled(what) => what.clone().into(),
             Self::Wrong(at, message) => {
                 let at = *at as usize;
                 let before: String = text.chars().take(at).collect();
@@ -146,6 +153,7 @@ impl Fault {
                     column + 1,
                     ".".repeat(column)
                 )
+                .into()
             }
         }
     }
@@ -235,8 +243,8 @@ impl Ty {
             Type::Integer => Self::Int,
             Type::Number => Self::Double,
             Type::String => match schema.format.as_deref() {
-                Some("date" | "datetime" | "date-time") => Self::Foreign("timestamps"),
-                Some("duration") => Self::Foreign("durations"),
+                Some("date" | "datetime" | "date-time") => Self::Foreign("timestamp"),
+                Some("duration") => Self::Foreign("duration"),
                 Some("byte") => Self::Foreign("bytes"),
                 _ => Self::Text,
             },

@@ -16,6 +16,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
@@ -25,12 +26,12 @@ use crate::manifest::value::Value;
 pub struct Fault {
     /// Path, e.g. `spec.size`.
     pub field: String,
-    /// What is wrong, e.g. `Required value`.
-    pub message: String,
+    /// What is wrong, e.g. `Required value`; what is not modelled is a sentence in it.
+    pub message: Passage,
 }
 
 /// A fault at a path.
-pub fn fault(field: impl Into<String>, message: impl Into<String>) -> Fault {
+pub fn fault(field: impl Into<String>, message: impl Into<Passage>) -> Fault {
     Fault {
         field: field.into(),
         message: message.into(),

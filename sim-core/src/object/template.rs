@@ -14,6 +14,7 @@ pub mod read;
 pub mod run;
 
 use crate::base::limits::MAX_TEMPLATE_BYTES;
+use crate::base::sentence::Sentence;
 use crate::manifest::value::Value;
 
 use run::Got;
@@ -160,7 +161,7 @@ impl Template {
     ///
     /// # Errors
     /// Go's text.
-    pub fn parse(text: &str, dialect: Dialect) -> Result<Self, String> {
+    pub fn parse(text: &str, dialect: Dialect) -> Result<Self, Sentence> {
         Ok(Self {
             dialect,
             text: text.to_owned(),
@@ -172,7 +173,7 @@ impl Template {
     ///
     /// # Errors
     /// What was written until then, and Go's text.
-    pub fn print(&self, document: &Value) -> Result<String, (String, String)> {
+    pub fn print(&self, document: &Value) -> Result<String, (String, Sentence)> {
         run::print(self, document, MAX_TEMPLATE_BYTES)
     }
 }
@@ -197,7 +198,7 @@ mod tests {
             Ok(template) => template
                 .print(&document)
                 .unwrap_or_else(|(said, error)| format!("{said}|{error}")),
-            Err(error) => error,
+            Err(error) => error.to_string(),
         }
     }
 

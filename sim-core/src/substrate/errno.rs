@@ -1,5 +1,7 @@
 //! The kernel's refusals, with the C library's words for them.
 
+use crate::base::sentence::catalogue;
+
 /// An error number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Errno {
@@ -62,7 +64,7 @@ impl Errno {
             Self::NotSupported => "Operation not supported",
             Self::NoMemory => "Cannot allocate memory",
             Self::Io => "Input/output error",
-            Self::NotModelled => "what is in this file is not modelled, only its size",
+            Self::NotModelled => catalogue::FILE_UNKNOWN.english,
         }
     }
 }

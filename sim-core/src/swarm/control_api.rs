@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::api::swarm::service::{PublishMode, ServiceMode, ServiceSpec};
 use crate::api::swarm::stack::Stack;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::cluster;
@@ -167,13 +168,13 @@ pub enum Code {
 pub struct Refusal {
     /// Its class.
     pub code: Code,
-    /// Its text.
-    pub message: String,
+    /// Its text; what the real manager would not say is a sentence in it.
+    pub message: Passage,
 }
 
 impl Refusal {
     /// A refusal.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub fn new(code: Code, message: impl Into<Passage>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -181,9 +182,9 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl Refusal {
     /// `rpc error: code = NotFound desc = service web not found`.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub fn text(&self) -> Passage {
         let code = match self.code {
             Code::InvalidArgument => "InvalidArgument",
             Code::NotFound => "NotFound",
@@ -192,13 +193,15 @@ impl fmt::Display for Refusal {
             Code::Unimplemented => "Unimplemented",
             Code::DeadlineExceeded => "DeadlineExceeded",
             Code::Unknown => "Unknown",
-            Code::Plain => return formatter.write_str(&self.message),
+            Code::Plain => return self.message.clone(),
         };
-        write!(
-            formatter,
-            "rpc error: code = {code} desc = {}",
-            self.message
-        )
+        Passage::from(format!("rpc error: code = {code} desc = ")).then(&self.message)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text())
     }
 }
 

@@ -46,9 +46,9 @@ impl Settings {
                 self.heartbeat_period = period;
             }
             HISTORY => {
-                self.task_history_limit = value
-                    .parse()
-                    .map_err(|_| format!("invalid number \"{value}\""))?
+                self.task_history_limit = value.parse().map_err(|_| {
+                    catalogue::SETTING_NUMBER.with(&[("key", &key), ("word", &value)])
+                })?
             }
             _ => return Err(catalogue::SETTING_UNKNOWN.with(&[("word", &key)])),
         }

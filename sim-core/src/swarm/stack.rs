@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::api::swarm::stack::Stack;
 use crate::base::arrange::Arrange;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::substrate::image::tagged;
 use crate::substrate::{Context, PlaneOutbox};
@@ -22,7 +23,7 @@ pub struct StackOutcome {
     /// Lines on standard output.
     pub lines: Vec<String>,
     /// The error that ended it, as the client prints it.
-    pub error: Option<String>,
+    pub error: Option<Passage>,
 }
 
 impl SwarmPlane {
@@ -54,7 +55,7 @@ impl SwarmPlane {
         lines: &mut Vec<String>,
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Passage> {
         let labels: SortedMap<Arc<str>, Arc<str>> = [(Arc::from(STACK_LABEL), stack.name.clone())]
             .into_iter()
             .collect();
@@ -66,13 +67,13 @@ impl SwarmPlane {
                 return Err(format!(
                     "network {:?} is declared as external, but it is not in the right scope: \"local\" instead of \"swarm\"",
                     &*network.name
-                ));
+                ).into());
             }
             if is_users && !self.store.networks.contains_key(&network.name) {
                 return Err(format!(
                     "network {:?} is declared as external, but could not be found. You need to create a swarm-scoped network before the stack is deployed",
                     &*network.name
-                ));
+                ).into());
             }
         }
         for network in stack.networks.iter().filter(|network| !network.external) {
@@ -160,7 +161,7 @@ impl SwarmPlane {
         labels: &SortedMap<Arc<str>, Arc<str>>,
         ctx: &mut Context<'_>,
         out: &mut PlaneOutbox<Event>,
-    ) -> Result<Response, String> {
+    ) -> Result<Response, Passage> {
         self.request(
             &Request::Create {
                 kind,
@@ -200,7 +201,7 @@ impl SwarmPlane {
             );
         }
         if services.is_empty() && objects.is_empty() {
-            outcome.error = Some(format!("Nothing found in stack: {stack}"));
+            outcome.error = Some(format!("Nothing found in stack: {stack}").into());
             return outcome;
         }
         let mut failed = false;
@@ -230,9 +231,8 @@ impl SwarmPlane {
             }
         }
         if failed {
-            outcome.error = Some(format!(
-                "failed to remove some resources from stack: {stack}"
-            ));
+            let failed = format!("failed to remove some resources from stack: {stack}");
+            outcome.error = Some(failed.into());
         }
         outcome
     }
@@ -263,6 +263,7 @@ impl SwarmPlane {
     }
 }
 
-fn refused(verb: &str, kind: &str, name: &str, refusal: &Refusal) -> String {
-    format!("failed to {verb} {kind} {name}: Error response from daemon: {refusal}")
+fn refused(verb: &str, kind: &str, name: &str, refusal: &Refusal) -> Passage {
+    let doing = format!("failed to {verb} {kind} {name}: Error response from daemon: ");
+    Passage::from(doing).then(refusal.text())
 }

@@ -449,8 +449,8 @@ fn refusals_use_upstream_words() {
         .request(Request::CreateService(Arc::new(other)))
         .expect_err("port in use");
     assert_eq!(
-        port.message,
-        format!("port '80' is already in use by service 'web' ({id}) as an ingress port")
+        &*port.message,
+        &*format!("port '80' is already in use by service 'web' ({id}) as an ingress port")
     );
     let stale = Request::UpdateService {
         service: "web".into(),

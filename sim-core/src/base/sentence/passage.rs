@@ -13,12 +13,14 @@
 //! assert_eq!(passage.stretches().map(own).collect::<Vec<_>>(), [false, true, false]);
 //! ```
 
-use std::fmt;
 use std::ops::Deref;
 
-use super::Sentence;
+use super::catalogue::BOTH;
+use super::{Part, Sentence};
 
-/// Words of the real tools, with sentences of Podium's own among them.
+/// Words of the real tools, with sentences of Podium's own among them. It cannot be formatted into
+/// another text, where the sentences would be lost unseen: put it behind another, or take its letters
+/// (`&*passage`) where only these are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passage {
     text: String,
@@ -83,6 +85,19 @@ impl Passage {
         self
     }
 
+    /// Without text that it may begin with, in which Podium does not speak.
+    #[must_use]
+    pub fn without_start(mut self, start: &str) -> Self {
+        if self.text.starts_with(start) {
+            self.text.drain(..start.len());
+            for (from, to, _) in self.said.iter_mut().flat_map(|said| &mut said.0) {
+                *from -= start.len();
+                *to -= start.len();
+            }
+        }
+        self
+    }
+
     /// Adds a line end, unless there is one or nothing to end.
     pub fn end_line(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with('\n') {
@@ -142,12 +157,6 @@ impl Deref for Passage {
     }
 }
 
-impl fmt::Display for Passage {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.text)
-    }
-}
-
 impl PartialEq<str> for Passage {
     fn eq(&self, other: &str) -> bool {
         self.text == other
@@ -192,12 +201,34 @@ impl From<Sentence> for Passage {
     /// What a real tool says is text, also here.
     #[inline(never)]
     fn from(sentence: Sentence) -> Self {
+        if sentence.form() == BOTH && sentence.advice().is_none() {
+            let parts = sentence.parts().iter().map(|(_, part)| match part {
+                Part::Text(text) => text.into(),
+                Part::Said(inner) => Self::from(inner.clone()),
+            });
+            return parts.collect();
+        }
         let text = sentence.to_string();
         let said = match sentence.key() {
             "" => None,
             _ => Some(Box::new(Said(vec![(0, text.len(), sentence)]))),
         };
         Self { text, said }
+    }
+}
+
+impl From<Passage> for Sentence {
+    /// The same words, each stretch in the gap of another.
+    #[inline(never)]
+    fn from(passage: Passage) -> Self {
+        let mut stretches = passage.stretches().map(|stretch| match stretch {
+            Stretch::Text(text) => Self::quoted(text),
+            Stretch::Said(sentence) => sentence.clone(),
+        });
+        let first = stretches.next().unwrap_or_else(|| Self::quoted(""));
+        stretches.fold(first, |one, other| {
+            BOTH.plain().and("one", one).and("other", other)
+        })
     }
 }
 
@@ -241,6 +272,11 @@ mod tests {
             shown(&passage.clone().trimmed()),
             "[Warning: ]<wait is not modelled>[\n]<wait is not modelled>"
         );
+        let sentence = Sentence::from(passage.clone());
+        assert_eq!(sentence.to_string(), &*passage);
+        assert_eq!(Passage::from(sentence), passage);
+        let rest = passage.clone().without_start("Warning: ");
+        assert!(shown(&rest).starts_with("<wait is not modelled>["));
         passage.cut(12);
         assert_eq!(shown(&passage), "[Warning: wai]");
         assert!(!passage.says());

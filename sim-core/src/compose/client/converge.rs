@@ -118,7 +118,7 @@ impl ComposePlane {
             Err(refusal) => {
                 operation.fail(format!(
                     "failed to create network {}: Error response from daemon: {}",
-                    network.name, refusal.message
+                    network.name, &*refusal.message
                 ));
                 return;
             }
@@ -160,7 +160,7 @@ impl ComposePlane {
             if let Err(refusal) = self.remove_network(&network.name, ctx) {
                 operation.fail(format!(
                     "failed to remove network {}: Error response from daemon: {}",
-                    network.name, refusal.message
+                    network.name, &*refusal.message
                 ));
                 return;
             }
@@ -347,13 +347,13 @@ impl ComposePlane {
             let name = container_name(&project.name, &service, number);
             operation.say("Container", &name, "Creating");
             if let Err(refusal) = self.free_name(&name, None, ctx) {
-                operation.say("Container", &name, &format!("Error {}", refusal.message));
-                return Err(format!("Error response from daemon: {}", refusal.message));
+                operation.say("Container", &name, &format!("Error {}", &*refusal.message));
+                return Err(format!("Error response from daemon: {}", &*refusal.message));
             }
             let config = lower::config(&project, &service, number, hash);
             if let Err(refusal) = self.check(&config, ctx) {
-                operation.say("Container", &name, &format!("Error {}", refusal.message));
-                return Err(format!("Error response from daemon: {}", refusal.message));
+                operation.say("Container", &name, &format!("Error {}", &*refusal.message));
+                return Err(format!("Error response from daemon: {}", &*refusal.message));
             }
             let birth = Birth {
                 name: &name,

@@ -3,6 +3,8 @@
 
 use super::flags::Parsed;
 use super::template;
+use crate::base::sentence::Sentence;
+use crate::base::sentence::passage::Passage;
 use crate::console::Output;
 use crate::console::table::Table;
 use crate::manifest::value::Value;
@@ -82,17 +84,16 @@ impl Listing {
         let Some(format) = parsed.value("format") else {
             return Ok(());
         };
-        let said = |what: &str, error: &str| {
-            Output::error(1, format!("failed to {what} template: {error}"))
+        let said = |what: &str, error: Sentence| {
+            let error = Passage::from(error).without_start("template parsing error: ");
+            let failed = format!("failed to {what} template: ");
+            Output::error(1, Passage::from(failed).then(error))
         };
-        let template = template::of_type(format, self.of).map_err(|error| {
-            let (_, error) = error.split_once(": ").unwrap_or(("", &error));
-            said("parse", error)
-        })?;
+        let template = template::of_type(format, self.of).map_err(|error| said("parse", error))?;
         let none = vec![String::new(); self.fields.len()];
         match template::print(&template, &self.object(&none)) {
             Ok(_) => Ok(()),
-            Err(error) => Err(said("execute", &error)),
+            Err(error) => Err(said("execute", error)),
         }
     }
 
@@ -158,7 +159,8 @@ impl Listing {
             match template::print(&template, &value) {
                 Ok(line) => lines.push(line),
                 Err(message) => {
-                    return Output::error(1, format!("template parsing error: {message}"));
+                    let said = Passage::from("template parsing error: ").then(message);
+                    return Output::error(1, said);
                 }
             }
         }
@@ -249,7 +251,7 @@ pub fn labelled<'a>(wanted: &str, get: impl Fn(&str) -> Option<&'a str>) -> bool
 /// Source: docker/cli `cli/command/inspect/inspector.go`.
 pub fn inspected(objects: &[Value], missing: &[String], format: Option<&str>) -> Output {
     let mut output = Output::default();
-    let mut wrong: Vec<String> = missing.to_vec();
+    let mut wrong: Vec<Passage> = missing.iter().map(Passage::from).collect();
     match format {
         None | Some("json" | "") if objects.is_empty() => output.stdout.push("[]\n"),
         None | Some("") => {
@@ -265,7 +267,9 @@ pub fn inspected(objects: &[Value], missing: &[String], format: Option<&str>) ->
             for object in objects {
                 match template::print(&template, object) {
                     Ok(text) => output.stdout.push(format!("{text}\n")),
-                    Err(message) => wrong.push(format!("template parsing error: {message}")),
+                    Err(message) => {
+                        wrong.push(Passage::from("template parsing error: ").then(message))
+                    }
                 }
             }
             if output.stdout.is_empty() {
@@ -274,7 +278,10 @@ pub fn inspected(objects: &[Value], missing: &[String], format: Option<&str>) ->
         }
     }
     if !wrong.is_empty() {
-        output.stderr = wrong.iter().map(|message| format!("{message}\n")).collect();
+        output.stderr = wrong
+            .into_iter()
+            .map(|message| message.then("\n"))
+            .collect();
         output.code = 1;
     }
     output

@@ -2,6 +2,7 @@
 //! Sources: docker/cli `templates/templates.go`, `cli/command/inspect/inspector.go`,
 //! `cli/command/formatter/formatter.go`.
 
+use crate::base::sentence::Sentence;
 use crate::manifest::value::Value;
 use crate::object::template::{Dialect, Missing, Template, Type};
 
@@ -153,7 +154,7 @@ const FIELDS: &[(Type, &[&str])] = &[
 ///
 /// # Errors
 /// Docker's text.
-pub fn of_objects(format: &str) -> Result<Template, String> {
+pub fn of_objects(format: &str) -> Result<Template, Sentence> {
     parse(format, Missing::Typed(FIELDS), &MAPS, &[])
 }
 
@@ -161,7 +162,7 @@ pub fn of_objects(format: &str) -> Result<Template, String> {
 ///
 /// # Errors
 /// Docker's text.
-pub fn of_type(format: &str, name: &'static str) -> Result<Template, String> {
+pub fn of_type(format: &str, name: &'static str) -> Result<Template, Sentence> {
     // Rows have their labels as one text, and a method that looks one up.
     // Source: docker/cli `cli/command/formatter/container.go` (Label).
     let maps = &["Attributes", "Labels"];
@@ -173,7 +174,7 @@ fn parse(
     missing: Missing,
     maps: &'static [&'static str],
     methods: &'static [(&'static str, &'static str)],
-) -> Result<Template, String> {
+) -> Result<Template, Sentence> {
     let dialect = Dialect {
         name: "",
         functions: &FUNCTIONS,
@@ -181,13 +182,13 @@ fn parse(
         maps,
         methods,
     };
-    Template::parse(format, dialect).map_err(|error| format!("template parsing error: {error}"))
+    Template::parse(format, dialect).map_err(|error| error.behind("template parsing error: "))
 }
 
 /// What a template makes of a value.
 ///
 /// # Errors
 /// Go's text.
-pub fn print(template: &Template, value: &Value) -> Result<String, String> {
+pub fn print(template: &Template, value: &Value) -> Result<String, Sentence> {
     template.print(value).map_err(|(_, error)| error)
 }

@@ -55,7 +55,7 @@ fn check(session: &mut Session, lines: &[&str], expected: Expect) {
             stderr,
             code,
         } = session.run(line);
-        shown.push_str(&format!("$ {line}\n{stdout}{stderr}"));
+        shown.push_str(&format!("$ {line}\n{}{}", &*stdout, &*stderr));
         if code != 0 {
             shown.push_str(&format!("[{code}]\n"));
         }

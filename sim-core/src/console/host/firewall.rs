@@ -2,10 +2,12 @@
 //!
 //! Sources of the engine's rules: moby `integration/network/bridge/iptablesdoc`.
 
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 
+use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
-use crate::console::Output;
+use crate::console::{Output, at_place};
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::kube::KubePlane;
@@ -131,7 +133,8 @@ struct Origin {
     sandbox: Option<SandboxId>,
     /// Whether it comes in from outside.
     outside: bool,
-    text: String,
+    /// What it is.
+    said: Sentence,
 }
 
 /// An address outside all machines, of the range for documentation.
@@ -259,7 +262,7 @@ fn origin(
             source: u32::from(USERS),
             sandbox: None,
             outside: true,
-            text: "a user outside".to_owned(),
+            said: catalogue::FROM_OUTSIDE.plain(),
         });
     }
     if let Some(machine) = world.machine(from) {
@@ -269,7 +272,7 @@ fn origin(
             source: machine_address(&place).unwrap_or(0),
             sandbox: None,
             outside: false,
-            text: format!("machine {from}"),
+            said: catalogue::FROM_MACHINE.with(&[("name", &from)]),
         });
     }
     if let Ok(address) = from.parse::<Ipv4Addr>() {
@@ -280,7 +283,7 @@ fn origin(
                 source,
                 sandbox: None,
                 outside: false,
-                text: format!("machine {}", world.machine_text(machine)),
+                said: catalogue::FROM_MACHINE.with(&[("name", &world.machine_text(machine))]),
             });
         }
         let near = entry.map_or_else(first, Ok)?;
@@ -295,10 +298,10 @@ fn origin(
             source,
             sandbox,
             outside: !is_known,
-            text: if is_known {
-                "a container".to_owned()
+            said: if is_known {
+                catalogue::FROM_CONTAINER.plain()
             } else {
-                "an address that no machine here has".to_owned()
+                catalogue::FROM_NOBODY.plain()
             },
         });
     }
@@ -317,7 +320,7 @@ fn origin(
         source,
         sandbox: Some(sandbox).filter(|_| !on_host),
         outside: false,
-        text: from.to_owned(),
+        said: Sentence::quoted(from),
     })
 }
 
@@ -400,25 +403,19 @@ fn follow(
         output: String::new(),
         redirected: false,
     };
-    let mut text = format!(
-        "packet {}:* -> {}:{port}/{protocol} from {}\n",
-        Ipv4Addr::from(source),
-        Ipv4Addr::from(destination),
-        origin.text
-    );
-    match (origin.outside, &door) {
-        (true, _) => text.push_str(&format!("hop {}: in by eth0\n", place.node_name())),
-        (false, Some(door)) => text.push_str(&format!(
-            "hop {}: {} of the sandbox -> {} -> {}\n",
-            place.node_name(),
-            door.interface,
-            door.veth,
-            door.bridge
-        )),
-        (false, None) => {
-            text.push_str(&format!("hop {}: made on the machine\n", place.node_name()))
+    let target = format!("{}:{port}/{protocol}", Ipv4Addr::from(destination));
+    let header =
+        catalogue::PACKET.with(&[("source", &Ipv4Addr::from(source)), ("target", &target)]);
+    let mut text = Passage::from(header.and("origin", origin.said.clone())).then("\n");
+    let first = match (origin.outside, &door) {
+        (true, _) => catalogue::HOP_IN.with(&[("interface", &"eth0")]),
+        (false, Some(door)) => {
+            let way = format!("{} -> {}", door.veth, door.bridge);
+            catalogue::HOP_OUT.with(&[("interface", &door.interface), ("way", &way)])
         }
-    }
+        (false, None) => catalogue::HOP_MADE.plain(),
+    };
+    text.push(hop(place, first));
     let hook = if input.is_empty() {
         "OUTPUT"
     } else {
@@ -453,20 +450,16 @@ fn follow(
     });
     let mut code = 1;
     for way in &ways {
+        let steps: String = way.steps.iter().map(|step| format!("  {step}\n")).collect();
+        text.push(steps);
         if let Some((more, arrived)) = mesh_walk::ingress(place, way) {
-            for step in &way.steps {
-                text.push_str(&format!("  {step}\n"));
-            }
-            text.push_str(&more);
+            text.push(more);
             code = if arrived { 0 } else { code };
             continue;
         }
         let (mut line, mut arrived) = verdict(place, way, own);
-        for step in &way.steps {
-            text.push_str(&format!("  {step}\n"));
-        }
         let said = policy_walk::ask(place, origin.sandbox, way, own);
-        text.push_str(&said.steps);
+        text.push(said.steps);
         if let Some(why) = said.dropped {
             (line, arrived) = (why, false);
         }
@@ -474,17 +467,41 @@ fn follow(
             code = 0;
         }
         let (top, bottom) = way.chance;
-        let chance = if top == bottom {
-            String::new()
-        } else {
-            format!("chance {top}/{bottom}: ")
-        };
-        text.push_str(&format!("=> {chance}{line}\n"));
+        if top != bottom {
+            let share = [("share", &format!("{top}/{bottom}") as &dyn Display)];
+            line = catalogue::CHANCE.with(&share).and("what", line);
+        }
+        text.push(end(line));
     }
     Output {
-        stdout: text.into(),
+        stdout: text,
         code,
         ..Output::default()
+    }
+}
+
+/// The line of a machine or a namespace that a packet passes.
+pub(super) fn hop(place: &Place<'_>, what: impl Into<Sentence>) -> Passage {
+    let hop = catalogue::HOP.with(&[("machine", &place.node_name())]);
+    Passage::from(hop.and("what", what.into())).then("\n")
+}
+
+/// The line of what became of it.
+pub(super) fn end(what: Sentence) -> Passage {
+    Passage::from("=> ").then(what).then("\n")
+}
+
+/// One thing, and then another.
+pub(super) fn also(one: Sentence, other: Sentence) -> Sentence {
+    catalogue::ALSO.plain().and("one", one).and("other", other)
+}
+
+/// Somebody who listens, or nobody.
+pub(super) fn listener(listens: bool) -> Sentence {
+    if listens {
+        catalogue::ACCEPTED.plain()
+    } else {
+        catalogue::NOBODY_LISTENS.plain()
     }
 }
 
@@ -577,32 +594,42 @@ fn listens_on_host(place: &Place<'_>, machine: MachineId, port: u16) -> bool {
         .any(|(id, _)| machines.listening(id, port, place.now))
 }
 
-/// What becomes of a packet behind the rules, in words; whether it arrives.
-fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (String, bool) {
+/// What becomes of a packet behind the rules; whether it arrives.
+fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (Sentence, bool) {
     let world = place.world;
     let packet = &way.packet;
     let target = format!("{}:{}", Ipv4Addr::from(packet.destination), packet.port);
+    let ended = |verdict: &str, what: String| {
+        let machine = place.node_name();
+        let parts: [(_, &dyn Display); 3] = [
+            ("verdict", &verdict),
+            ("machine", &machine),
+            ("what", &what),
+        ];
+        (catalogue::ENDS_ON.with(&parts), false)
+    };
     match way.end {
-        End::Dropped => return (format!("DROP on {}: {target}", place.node_name()), false),
-        End::Rejected => {
-            return (
-                format!(
-                    "REJECT on {}: {target}: icmp port unreachable",
-                    place.node_name()
-                ),
-                false,
-            );
-        }
+        End::Dropped => return ended("DROP", target),
+        End::Rejected => return ended("REJECT", format!("{target}: icmp port unreachable")),
         End::Passed => {}
     }
+    let source = if way.masquerade { own } else { packet.source };
+    let source = catalogue::SOURCE.with(&[("address", &Ipv4Addr::from(source))]);
     let source = if way.masquerade {
-        format!("MASQUERADE: source {}", Ipv4Addr::from(own))
+        at_place("MASQUERADE", source)
     } else {
-        format!("source {}", Ipv4Addr::from(packet.source))
+        source
+    };
+    let lost = |name: &str| {
+        let ends = [
+            ("one", &place.node_name() as &dyn Display),
+            ("other", &name),
+        ];
+        at_place(&target, catalogue::LOST.with(&ends))
     };
     if let Some(sandbox) = sandbox_of(place, packet.destination) {
         let Some(row) = world.substrate.sandbox(sandbox) else {
-            return (format!("{target}: no answer"), false);
+            return (at_place(&target, catalogue::NO_ANSWER.plain()), false);
         };
         let machine = world.machine_text(row.machine);
         let driver = driver(place);
@@ -630,61 +657,44 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (String, bool) {
                 .substrate
                 .machine(alone)
                 .and_then(|row| row.profile.network);
-            return (
-                format!(
-                    "{target}: no route to host: the network driver {} of {} joins nothing beyond its machine; {source}",
-                    kind.map_or(driver.name, |kind| kind.driver().name),
-                    world.machine_text(alone)
-                ),
-                false,
-            );
+            let driver = kind.map_or(driver.name, |kind| kind.driver().name);
+            let parts: [(_, &dyn Display); 2] =
+                [("driver", &driver), ("machine", &world.machine_text(alone))];
+            let alone = at_place(&target, catalogue::DRIVER_ALONE.with(&parts));
+            return (also(alone, source), false);
         }
         if !world.substrate.connects(place.machine, row.machine) {
-            return (
-                format!(
-                    "{target}: lost between {} and {machine}; {source}",
-                    place.node_name()
-                ),
-                false,
-            );
+            return (also(lost(machine), source), false);
         }
         let listens = world
             .substrate
             .containers_in(sandbox)
             .any(|(id, _)| world.substrate.listening(id, packet.port, place.now));
-        let end = if listens {
-            "accepted"
-        } else {
-            "connection refused: nobody listens"
-        };
-        return (
-            format!("{target} on {machine} by {way_there}; {source}; {end}"),
-            listens,
-        );
+        let parts: [(_, &dyn Display); 3] = [
+            ("target", &target),
+            ("machine", &machine),
+            ("way", &way_there),
+        ];
+        let there = also(catalogue::ARRIVES.with(&parts), source);
+        return (also(there, listener(listens)), listens);
     }
     if let Some(machine) = machine_of(world, packet.destination) {
         let name = world.machine_text(machine);
         if !world.substrate.connects(place.machine, machine) {
-            let lost = format!(
-                "{target}: lost between {} and {name}; {source}",
-                place.node_name()
-            );
-            return (lost, false);
+            return (also(lost(name), source), false);
         }
-        if listens_on_host(place, machine, packet.port) {
-            let line = format!("{target} on {name} itself; {source}; accepted");
-            return (line, true);
-        }
-        return (
-            format!(
-                "{target} on {name} itself; {source}; connection refused: no process of the machine listens there in this model"
-            ),
-            false,
-        );
+        let parts: [(_, &dyn Display); 2] = [("target", &target), ("machine", &name)];
+        let there = also(catalogue::ARRIVES_ITSELF.with(&parts), source);
+        let listens = listens_on_host(place, machine, packet.port);
+        let end = if listens {
+            catalogue::ACCEPTED
+        } else {
+            catalogue::NOTHING_LISTENS
+        };
+        return (also(there, end.plain()), listens);
     }
     // An endpoint that was only described, not run here, or an address outside.
-    (
-        format!("{target}; {source}; leaves by eth0: no machine of this world has the address"),
-        packet.redirected,
-    )
+    let leaves = catalogue::LEAVES.with(&[("interface", &"eth0")]);
+    let there = also(Sentence::quoted(&target), source);
+    (also(there, leaves), packet.redirected)
 }

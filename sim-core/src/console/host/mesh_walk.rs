@@ -7,15 +7,19 @@
 //! ```
 //! Source: moby `daemon/libnetwork/service_linux.go`.
 
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 
-use crate::console::Output;
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Sentence, catalogue};
+use crate::console::{Output, at_place};
 use crate::engine::command::Orchestrator;
 use crate::substrate::net::filter::{Cidr, End, Way};
 use crate::substrate::order::SandboxId;
 use crate::swarm::addresses::{GATEWAY, INGRESS};
 
 use super::engine_rules::INGRESS_BOX;
+use super::firewall::{also, end, hop, listener};
 use super::networks::{Net, Virtual, balancer_address, balancer_namespace, on_machine, virtuals};
 use super::place::Place;
 
@@ -29,7 +33,7 @@ pub fn service_address(place: &Place<'_>, name: &str) -> Option<u32> {
 }
 
 /// Goes on where a packet has come to the mesh's namespace; none: it has not. Whether it arrives.
-pub fn ingress(place: &Place<'_>, way: &Way) -> Option<(String, bool)> {
+pub fn ingress(place: &Place<'_>, way: &Way) -> Option<(Passage, bool)> {
     let packet = &way.packet;
     let swarm = place.world.orchestrator == Orchestrator::Swarm;
     if !swarm || packet.destination != INGRESS_BOX || way.end != End::Passed {
@@ -46,19 +50,16 @@ pub fn ingress(place: &Place<'_>, way: &Way) -> Option<(String, bool)> {
         Some((row, published, target, protocol))
     });
     let Some((row, published, target, protocol)) = found else {
-        let line = format!(
-            "=> ingress_sbox: nobody has port {}: connection refused\n",
-            packet.port
-        );
-        return Some((line, false));
+        let nobody = catalogue::NO_PORT.with(&[("port", &packet.port)]);
+        return Some((end(at_place("ingress_sbox", nobody)), false));
     };
-    let mut text = format!("hop {}: {GATEWAY} -> ingress_sbox\n", place.node_name());
-    text.push_str(&format!(
+    let mut text = hop(place, format!("{GATEWAY} -> ingress_sbox"));
+    text.push(format!(
         "  mangle: -A PREROUTING -p {protocol} -m {protocol} --dport {published} -j MARK --set-xmark {:#x}/0xffffffff\n",
         row.mark
     ));
     let (more, arrived) = spread(place, &net, &row, target);
-    Some((text + &more, arrived))
+    Some((text.then(more), arrived))
 }
 
 /// A container's packet within its overlay networks; none: it goes another way.
@@ -86,26 +87,30 @@ pub fn inside(
                 range.holds(destination).then_some((number, *address, net))
             })?;
     let id: String = net.overlay.chars().take(10).collect();
-    let mut text = format!(
-        "packet {}:* -> {}:{port}/{protocol} on network {}\nhop {}: eth{number} of the sandbox -> br0 of 1-{id}\n",
-        Ipv4Addr::from(source),
-        Ipv4Addr::from(destination),
-        net.name,
-        place.node_name()
-    );
+    let target = format!("{}:{port}/{protocol}", Ipv4Addr::from(destination));
+    let header = catalogue::PACKET_ON.with(&[
+        ("source", &Ipv4Addr::from(source)),
+        ("target", &target),
+        ("network", &net.name),
+    ]);
+    let way = [
+        ("interface", &format!("eth{number}") as &dyn Display),
+        ("way", &format!("br0 (1-{id})")),
+    ];
+    let mut text = Passage::from(header).then("\n");
+    text.push(hop(place, catalogue::HOP_OUT.with(&way)));
     let virtual_one = virtuals(place)
         .into_iter()
         .find(|row| row.network == net.name && row.address == destination);
     let arrived = if let Some(row) = virtual_one {
-        text.push_str(&format!(
-            "hop {}: {}\n  mangle: -A PREROUTING -d {}/32 -j MARK --set-xmark {:#x}/0xffffffff\n",
-            place.node_name(),
-            balancer_namespace(&net),
+        text.push(hop(place, balancer_namespace(&net)));
+        text.push(format!(
+            "  mangle: -A PREROUTING -d {}/32 -j MARK --set-xmark {:#x}/0xffffffff\n",
             Ipv4Addr::from(destination),
             row.mark
         ));
         let (more, arrived) = spread(place, &net, &row, port);
-        text.push_str(&more);
+        text.push(more);
         arrived
     } else {
         let receiver = machines
@@ -114,41 +119,36 @@ pub fn inside(
             .find(|id| machines.has_address(*id, destination));
         let (line, arrived) = match receiver {
             Some(receiver) => arrives(place, receiver, destination, port, source),
-            None => (
-                format!(
-                    "{}: no route to host: nobody has the address",
-                    Ipv4Addr::from(destination)
-                ),
-                false,
-            ),
+            None => {
+                let address = Ipv4Addr::from(destination);
+                (at_place(address, catalogue::NO_ROUTE.plain()), false)
+            }
         };
-        text.push_str(&format!("=> {line}\n"));
+        text.push(end(line));
         arrived
     };
     Some(Output {
-        stdout: text.into(),
+        stdout: text,
         code: i32::from(!arrived),
         ..Output::default()
     })
 }
 
 /// From a firewall mark to each of the receivers.
-fn spread(place: &Place<'_>, net: &Net, row: &Virtual, port: u16) -> (String, bool) {
+fn spread(place: &Place<'_>, net: &Net, row: &Virtual, port: u16) -> (Passage, bool) {
     let from = balancer_address(place, &net.name).unwrap_or(net.base + 1);
-    let mut text = format!(
-        "  ipvs: FWM {} rr, {} receivers\n",
-        row.mark,
-        row.receivers.len()
-    );
+    let receivers = catalogue::RECEIVERS.with(&[("count", &row.receivers.len())]);
+    let mut text = Passage::from(format!("  ipvs: FWM {} rr, ", row.mark));
+    text.push(receivers);
+    text.push("\n");
     if row.receivers.is_empty() {
-        text.push_str(&format!(
-            "=> REJECT on {}: service {} has no receiver: icmp port unreachable\n",
-            place.node_name(),
-            row.service
-        ));
-        return (text, false);
+        let nobody = catalogue::NO_RECEIVER.with(&[("service", &row.service)]);
+        let parts: [(_, &dyn Display); 2] =
+            [("verdict", &"REJECT"), ("machine", &place.node_name())];
+        let ended = catalogue::ENDS_ON.with(&parts).and("what", nobody);
+        return (text.then(end(ended)), false);
     }
-    text.push_str(&format!(
+    text.push(format!(
         "  nat: -A POSTROUTING -d {}/{} -m ipvs --ipvs -j SNAT --to-source {}\n",
         Ipv4Addr::from(net.base),
         net.prefix,
@@ -158,7 +158,11 @@ fn spread(place: &Place<'_>, net: &Net, row: &Virtual, port: u16) -> (String, bo
     for (sandbox, address) in &row.receivers {
         let (line, arrived) = arrives(place, *sandbox, *address, port, from);
         any |= arrived;
-        text.push_str(&format!("=> turn 1/{}: {line}\n", row.receivers.len()));
+        let share = [(
+            "share",
+            &format!("1/{}", row.receivers.len()) as &dyn Display,
+        )];
+        text.push(end(catalogue::TURN.with(&share).and("what", line)));
     }
     (text, any)
 }
@@ -170,22 +174,23 @@ fn arrives(
     address: u32,
     port: u16,
     source: u32,
-) -> (String, bool) {
+) -> (Sentence, bool) {
     let world = place.world;
     let target = format!("{}:{port}", Ipv4Addr::from(address));
-    let source = Ipv4Addr::from(source);
+    let source = catalogue::SOURCE.with(&[("address", &Ipv4Addr::from(source))]);
     let Some(row) = world.substrate.sandbox(sandbox) else {
-        return (format!("{target}: no answer"), false);
+        return (at_place(target, catalogue::NO_ANSWER.plain()), false);
     };
     let machine = world.machine_text(row.machine);
     if row.machine != place.machine && !world.substrate.connects(place.machine, row.machine) {
-        let line = format!(
-            "{target}: lost between {} and {machine} (4789/udp); source {source}",
-            place.node_name()
-        );
-        return (line, false);
+        let ends: [(_, &dyn Display); 2] = [
+            ("one", &place.node_name()),
+            ("other", &format!("{machine} (4789/udp)")),
+        ];
+        let lost = at_place(target, catalogue::LOST.with(&ends));
+        return (also(lost, source), false);
     }
-    let by = if row.machine == place.machine {
+    let way = if row.machine == place.machine {
         "br0".to_owned()
     } else {
         format!("vxlan0 -> eth0 -> {machine} (4789/udp) -> br0")
@@ -194,13 +199,7 @@ fn arrives(
         .substrate
         .containers_in(sandbox)
         .any(|(id, _)| world.substrate.listening(id, port, place.now));
-    let end = if listens {
-        "accepted"
-    } else {
-        "connection refused: nobody listens"
-    };
-    (
-        format!("{target} on {machine} by {by}; source {source}; {end}"),
-        listens,
-    )
+    let parts: [(_, &dyn Display); 3] = [("target", &target), ("machine", &machine), ("way", &way)];
+    let there = also(catalogue::ARRIVES.with(&parts), source);
+    (also(there, listener(listens)), listens)
 }

@@ -1,7 +1,10 @@
 //! What network policies say to a packet: at the pod that sends it, and at the one that gets it.
 
+use std::fmt::Display;
 use std::net::Ipv4Addr;
 
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::kube::network_policy::{Direction, Peer, Pod, Policies, Verdict};
 use crate::kube::rows::PodId;
 use crate::substrate::cgroup::settings::Sharing;
@@ -16,9 +19,15 @@ use super::place::Place;
 #[derive(Clone, Debug, Default)]
 pub struct Said {
     /// Lines of what was passed.
-    pub steps: String,
+    pub steps: Passage,
     /// Where and why it was dropped.
-    pub dropped: Option<String>,
+    pub dropped: Option<Sentence>,
+}
+
+impl Said {
+    fn step(&mut self, step: Sentence) {
+        self.steps.push(Passage::from("  ").then(step).then("\n"));
+    }
 }
 
 /// A pod of a sandbox, with its name.
@@ -128,31 +137,38 @@ fn judge(
     let word = direction.text();
     let node = machine.map_or("", |machine| place.world.machine_text(machine));
     if !driver.policies {
-        said.steps.push_str(&format!(
-            "  policy {node}: {word} of {} is restricted, and the network driver {} enforces no policies\n",
-            at.name, driver.name
-        ));
+        let parts: [(_, &dyn Display); 4] = [
+            ("machine", &node),
+            ("direction", &word),
+            ("pod", &at.name),
+            ("driver", &driver.name),
+        ];
+        said.step(catalogue::POLICY_IDLE.with(&parts));
         return;
     }
     match verdict {
         Verdict::Free => {}
-        Verdict::Allowed { policy, rule } => said.steps.push_str(&format!(
-            "  policy {node}: {word} of {} is allowed by {policy}, {} rule {rule}\n",
-            at.name,
-            word.to_lowercase()
-        )),
+        Verdict::Allowed { policy, rule } => said.step(catalogue::POLICY_ALLOWS.with(&[
+            ("machine", &node),
+            ("direction", &word),
+            ("pod", &at.name),
+            ("policy", &policy),
+            ("kind", &word.to_lowercase()),
+            ("rule", &rule),
+        ])),
         Verdict::Denied { policies } => {
             let (from, to) = match direction {
                 Direction::Ingress => (other, &*at.name),
                 Direction::Egress => (&*at.name, other),
             };
-            said.dropped = Some(format!(
-                "DROP on {node} by network policy: no {} rule of {} lets {from} reach {to} at port {}/{}",
-                word.to_lowercase(),
-                policies.join(", "),
-                packet.port,
-                packet.protocol
-            ));
+            said.dropped = Some(catalogue::POLICY_DROPS.with(&[
+                ("machine", &node),
+                ("kind", &word.to_lowercase()),
+                ("policies", &policies.join(", ")),
+                ("from", &from),
+                ("to", &to),
+                ("port", &format!("{}/{}", packet.port, packet.protocol)),
+            ]));
         }
     }
 }

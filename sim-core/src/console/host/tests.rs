@@ -40,7 +40,7 @@ fn check(lines: &[&str], expected: Expect) {
     let mut text = String::new();
     for line in lines {
         let output = session.run(line);
-        text.push_str(&format!("$ {line}\n{}{}", output.stdout, output.stderr));
+        text.push_str(&format!("$ {line}\n{}{}", &*output.stdout, &*output.stderr));
         if output.code != 0 {
             text.push_str(&format!("[{}]\n", output.code));
         }

@@ -1,8 +1,8 @@
 //! `sim usage [NODE]`: what each container wants of its machine, what it gets, and what that means
 //! for its users.
 
-use crate::console::table::Table;
-use crate::console::{Output, Session};
+use crate::base::sentence::catalogue;
+use crate::console::{Output, Session, table};
 
 use super::place::Place;
 
@@ -14,19 +14,20 @@ fn cpus(micro: u64) -> String {
 /// Runs `sim usage`.
 pub fn run(session: &Session, words: &[&str]) -> Output {
     let lab = session.history.lab();
-    let mut table = Table::new(&[
-        "ORCHESTRATOR",
-        "NODE",
-        "CONTAINER",
-        "CPU-WANTED",
-        "CPU-GOT",
-        "CPU-LIMIT",
-        "THROTTLED",
-        "ANSWERED",
-        "LATENCY",
-        "MEMORY",
-        "MEMORY-LIMIT",
-    ]);
+    let columns = [
+        catalogue::COLUMN_ORCHESTRATOR,
+        catalogue::COLUMN_NODE,
+        catalogue::COLUMN_CONTAINER,
+        catalogue::COLUMN_CPU_WANTED,
+        catalogue::COLUMN_CPU_GOT,
+        catalogue::COLUMN_CPU_LIMIT,
+        catalogue::COLUMN_THROTTLED,
+        catalogue::COLUMN_ANSWERED,
+        catalogue::COLUMN_LATENCY,
+        catalogue::COLUMN_MEMORY,
+        catalogue::COLUMN_MEMORY_LIMIT,
+    ];
+    let mut rows = Vec::new();
     for world in &lab.worlds {
         let machines = &world.substrate;
         for (machine, _) in machines.machines() {
@@ -58,7 +59,7 @@ pub fn run(session: &Session, words: &[&str]) -> Output {
                         |micro| format!("{}.{}ms", micro / 1_000, micro % 1_000 / 100),
                     );
                     let mebibytes = |bytes: u64| format!("{}Mi", bytes >> 20);
-                    table.rows.push(vec![
+                    let cells = vec![
                         world.orchestrator.name().to_owned(),
                         name.to_owned(),
                         full,
@@ -75,10 +76,11 @@ pub fn run(session: &Session, words: &[&str]) -> Output {
                             .memory_bounds(id)
                             .max
                             .map_or_else(|| "-".to_owned(), mebibytes),
-                    ]);
+                    ];
+                    rows.push(cells);
                 }
             }
         }
     }
-    Output::text(table.kubectl(true))
+    Output::text(table::own(&columns, rows))
 }

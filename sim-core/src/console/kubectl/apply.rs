@@ -8,6 +8,7 @@ pub mod server_side;
 use std::sync::Arc;
 
 use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
 use crate::console::not_modelled_since;
 use crate::kube::apiserver::Request;
@@ -75,7 +76,7 @@ pub struct Item {
     /// Fields that the kind does not have, as strict decoding names them, unless they are ignored.
     pub unknown: Vec<String>,
     /// Values of a wrong type; these are never let through.
-    pub wrong: Vec<String>,
+    pub wrong: Vec<Passage>,
     /// Whether unknown fields are errors.
     pub is_strict: bool,
 }
@@ -160,10 +161,10 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
             }
         }
         if let Some(remark) = broken {
-            problems.push(Problem::error(format!(
-                "error parsing {name}: error converting YAML to JSON: {}",
-                yaml_error(&source, remark)
-            )));
+            let doing = format!("error parsing {name}: error converting YAML to JSON: ");
+            problems.push(Problem::error(
+                Passage::from(doing).then(yaml_error(&source, remark)),
+            ));
         }
     }
     Ok((found, problems))
@@ -235,7 +236,7 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         });
         for remark in remarks.into_iter().filter(|remark| remark.is_error()) {
             // What is missing is the validation's to say, not the decoder's.
-            let message = String::from(remark.message);
+            let message = remark.message.to_string();
             if message.contains(": Required value") {
                 continue;
             }
@@ -244,7 +245,7 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
             if is_soft {
                 unknown.push(message);
             } else {
-                wrong.push(message);
+                wrong.push(remark.message.into());
             }
         }
     }
@@ -264,9 +265,9 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
 /// A fault of the text as go-yaml words it. It counts lines from 0 where its parser, and from 1 where
 /// its scanner fails, and the parser names the line of what it was in, which is not known here unless
 /// that is the document. Source: `sigs.k8s.io/yaml/goyaml.v2/decode.go`, `fail`.
-pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
+pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> Passage {
     if remark.code != explain::YAML_SYNTAX {
-        return format!("yaml: {}", remark.message);
+        return Passage::from("yaml: ").then(remark.message.clone());
     }
     let message = remark.message.words();
     let text = message.rsplit(", ").next().unwrap_or(&message);
@@ -302,9 +303,9 @@ pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> String {
         line
     };
     match line {
-        0 => format!("yaml: {text}"),
-        1 if !by_parser => format!("yaml: {text}"),
-        line => format!("yaml: line {line}: {text}"),
+        0 => format!("yaml: {text}").into(),
+        1 if !by_parser => format!("yaml: {text}").into(),
+        line => format!("yaml: line {line}: {text}").into(),
     }
 }
 
@@ -318,14 +319,14 @@ enum Validate {
 
 impl Item {
     /// What strict decoding refuses, joined; empty if the object is fine.
-    fn refused(&self) -> String {
+    fn refused(&self) -> Passage {
         // Go's decoder keeps its first error and does not come to the strict ones.
         if let Some(first) = self.wrong.first() {
             first.clone()
         } else if self.is_strict {
-            self.unknown.join(", ")
+            self.unknown.join(", ").into()
         } else {
-            String::new()
+            Passage::default()
         }
     }
 
@@ -347,10 +348,10 @@ impl Item {
         };
         let kind = self.kind.kind;
         let text = format!(
-            "Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}{refused}"
+            "Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}"
         );
         Err(Problem {
-            text: text.into(),
+            text: Passage::from(text).then(refused),
             code: 1,
             reason: "BadRequest",
         })
@@ -543,11 +544,11 @@ fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Proble
     let refused = item.refused();
     if !refused.is_empty() {
         let text = format!(
-            "The request is invalid: patch: Invalid value: {:?}: strict decoding error: {refused}",
+            "The request is invalid: patch: Invalid value: {:?}: strict decoding error: ",
             patch::go(&change)
         );
         return Err(Problem {
-            text: text.into(),
+            text: Passage::from(text).then(refused),
             code: 1,
             reason: "Invalid",
         });
@@ -668,10 +669,13 @@ fn replace_by_force(
         match again {
             Ok(_) => problem,
             Err(other) => Problem {
-                text: format!(
-                    "{}\nAn error occurred force-replacing the existing object with the newly provided one:\n{}\nAdditionally, an error occurred attempting to restore the original object:\n{}",
-                    problem.text, problem.text, other.text
-                ).into(),
+                text: problem
+                    .text
+                    .clone()
+                    .then("\nAn error occurred force-replacing the existing object with the newly provided one:\n")
+                    .then(&problem.text)
+                    .then("\nAdditionally, an error occurred attempting to restore the original object:\n")
+                    .then(other.text),
                 ..problem
             },
         }

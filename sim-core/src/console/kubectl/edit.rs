@@ -1,5 +1,6 @@
 //! Verbs that change a field or two of objects: scale, label, annotate, set image, patch, cordon.
 
+use crate::base::sentence::passage::Passage;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::kube::store::custom::at;
@@ -421,11 +422,11 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
     let source = Source::new("patch", &text);
     let (documents, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(Problem::error(format!(
-            "unable to parse {}: {}",
-            json(&text.as_str().into(), KeyOrder::Sorted),
-            super::apply::yaml_error(&source, remark)
-        )));
+        let shown = json(&text.as_str().into(), KeyOrder::Sorted);
+        let doing = Passage::from(format!("unable to parse {shown}: "));
+        return Err(Problem::error(
+            doing.then(super::apply::yaml_error(&source, remark)),
+        ));
     }
     let change = documents
         .first()

@@ -10,6 +10,7 @@ mod generate;
 use std::sync::Arc;
 
 use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::console::Session;
 use crate::console::{after, not_modelled};
@@ -316,10 +317,8 @@ fn documents(name: &str, text: &str) -> Result<Vec<Value>, Problem> {
     let source = Source::new(name, text);
     let (nodes, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(Problem::error(format!(
-            "error parsing {name}: {}",
-            remark.message
-        )));
+        let doing = Passage::from(format!("error parsing {name}: "));
+        return Err(Problem::error(doing.then(remark.message.clone())));
     }
     let values = nodes.iter().map(Node::to_value);
     Ok(values
@@ -468,10 +467,8 @@ fn parsed(content: &str) -> Result<Vec<Value>, Problem> {
     let source = Source::new("patch", content);
     let (nodes, remarks) = decode::documents(&source, Dialect::Kubernetes);
     if let Some(remark) = remarks.iter().find(|remark| remark.is_error()) {
-        return Err(Problem::error(format!(
-            "unable to parse SM or JSON patch: {}",
-            remark.message
-        )));
+        let doing = Passage::from("unable to parse SM or JSON patch: ");
+        return Err(Problem::error(doing.then(remark.message.clone())));
     }
     Ok(nodes.iter().map(Node::to_value).collect())
 }

@@ -3,6 +3,7 @@
 
 use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::console::table::Table;
 use crate::console::{Session, not_modelled};
 use crate::kube::kinds::Kind;
@@ -176,7 +177,8 @@ impl Format {
                     methods: &[],
                 };
                 let template = template::Template::parse(&text, dialect).map_err(|error| {
-                    Problem::error(format!("error parsing template {text}, {error}"))
+                    let before = Passage::from(format!("error parsing template {text}, "));
+                    Problem::error(before.then(error))
                 })?;
                 Ok(Self::Go(template, text))
             }
@@ -343,12 +345,12 @@ fn structured(call: &mut Call<'_>, format: &Format, document: &Value) -> Result<
                 // What was made until then is printed, and all that helps to find the mistake.
                 let raw = json(document, KeyOrder::Sorted);
                 call.stdout.push_str(&format!(
-                    "{said}Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{written}\n\traw data was:\n\t\t{raw}\n\tobject given to template engine was:\n\t\t{}\n\n",
+                    "{said}Error executing template: {}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{written}\n\traw data was:\n\t\t{raw}\n\tobject given to template engine was:\n\t\t{}\n\n",
+                    error,
                     template::functions::show(document)
                 ));
-                return Err(Problem::error(format!(
-                    "error executing template {written:?}: {error}"
-                )));
+                let before = Passage::from(format!("error executing template {written:?}: "));
+                return Err(Problem::error(before.then(error)));
             }
         },
         Format::Plain | Format::Wide | Format::Name | Format::Columns(_) => {

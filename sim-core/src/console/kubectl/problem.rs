@@ -47,7 +47,7 @@ impl Problem {
     /// The API server's refusal.
     pub fn server(refusal: &Refusal) -> Self {
         Self {
-            text: text(refusal).into(),
+            text: text(refusal),
             code: 1,
             reason: refusal.reason,
         }
@@ -94,39 +94,35 @@ impl From<Output> for Problem {
     }
 }
 
-fn text(refusal: &Refusal) -> String {
+fn text(refusal: &Refusal) -> Passage {
     if refusal.reason == "Invalid" {
         let head = format!("The {} \"{}\" is invalid", refusal.kind, refusal.name);
-        let mut lines: Vec<String> = Vec::new();
+        let mut lines: Vec<Passage> = Vec::new();
         for cause in &refusal.causes {
             let line = if cause.field.is_empty() {
                 cause.message.clone()
             } else {
-                format!("{}: {}", cause.field, cause.message)
+                cause.whole()
             };
             if !lines.contains(&line) {
                 lines.push(line);
             }
         }
         return match lines.as_slice() {
-            [] => head,
-            [one] => format!("{head}: {one}"),
-            many => format!(
-                "{head}: \n{}",
-                many.iter()
-                    .map(|line| format!("* {line}\n"))
-                    .collect::<String>()
-            ),
+            [] => head.into(),
+            [one] => Passage::from(head + ": ").then(one),
+            many => {
+                let lines = many
+                    .iter()
+                    .map(|line| Passage::from("* ").then(line).then("\n"));
+                Passage::from(head + ": \n").then(lines.collect::<Passage>())
+            }
         };
     }
-    if refusal.reason == UNREACHABLE {
-        return refusal.message.clone();
-    }
-    if refusal.reason.is_empty() {
-        return format!("Error from server: {}", refusal.message);
-    }
-    format!(
-        "Error from server ({}): {}",
-        refusal.reason, refusal.message
-    )
+    let head = match refusal.reason {
+        UNREACHABLE => String::new(),
+        "" => "Error from server: ".to_owned(),
+        reason => format!("Error from server ({reason}): "),
+    };
+    Passage::from(head).then(&refusal.message)
 }

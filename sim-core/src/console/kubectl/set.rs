@@ -2,6 +2,7 @@
 //! Source: `k8s.io/kubectl/pkg/cmd/set`.
 
 use crate::base::quantity::Quantity;
+use crate::base::sentence::Sentence;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
@@ -417,7 +418,7 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
                     "invalid argument syntax {pair}, expected <resource>=<value>"
                 ))
             })?;
-            Quantity::parse(amount).map_err(|error| Problem::error(error.to_string()))?;
+            Quantity::parse(amount).map_err(|error| Problem::error(Sentence::from(error)))?;
             changes.push((flag, name.to_owned(), amount.to_owned()));
         }
     }

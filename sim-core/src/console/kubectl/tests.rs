@@ -18,7 +18,7 @@ fn session() -> Session {
         "sim advance 60s",
     ] {
         let output = session.run(line);
-        assert_eq!(output.code, 0, "{line}: {}", output.stderr);
+        assert_eq!(output.code, 0, "{line}: {}", &*output.stderr);
     }
     session
 }
@@ -28,7 +28,7 @@ fn transcript(session: &mut Session, lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines {
         let output = session.run(line);
-        text.push_str(&format!("$ {line}\n{}{}", output.stdout, output.stderr));
+        text.push_str(&format!("$ {line}\n{}{}", &*output.stdout, &*output.stderr));
         if output.code != 0 {
             text.push_str(&format!("[{}]\n", output.code));
         }
@@ -659,7 +659,8 @@ fn images_of_one_odd_name_get_letters_of_their_own() {
     let (first, second) = names.split_once(' ').expect("two containers");
     assert!(
         first.starts_with("my-app-") && second.starts_with("my-app-"),
-        "{names}"
+        "{}",
+        &*names
     );
     assert_ne!(first, second);
 }

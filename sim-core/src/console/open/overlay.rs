@@ -76,7 +76,7 @@ pub(super) fn take(
             Severity::Error,
             (kustomization(files.iter(), &folder).into(), Span::default()),
             // The finding says already that it is an error.
-            Sentence::quoted(problem.text.trim_start_matches("error: ")),
+            Sentence::from(problem.text.without_start("error: ")),
         )),
     }
     Some(folder)

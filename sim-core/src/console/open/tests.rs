@@ -33,9 +33,9 @@ fn check(files: &[(&str, &str)], line: &str, expected: &Expect) {
     }
     if opened.valid() {
         let output = opened.deploy();
-        seen.push_str(&format!("exit {}\n{}", output.code, output.stderr));
+        seen.push_str(&format!("exit {}\n{}", output.code, &*output.stderr));
         let output = opened.session.run(line);
-        seen.push_str(&format!("{}{}", output.stdout, output.stderr));
+        seen.push_str(&format!("{}{}", &*output.stdout, &*output.stderr));
     }
     expected.assert_eq(&seen);
 }

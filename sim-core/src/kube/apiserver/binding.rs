@@ -1,5 +1,6 @@
 //! The binding subresource: a pod gets its node. Source: `pkg/registry/core/pod/storage/storage.go`.
 
+use crate::base::sentence::catalogue;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
@@ -20,8 +21,8 @@ impl ApiServer {
         let kind = known("Pod", turn)?;
         let invalid = |field: &str, message: &str| {
             let mut refusal = Refusal::invalid(kind, name, vec![cause(field, message)]);
-            refusal.kind = "Binding".to_owned();
-            refusal.message = refusal.message.replacen("Pod", "Binding", 1);
+            refusal.kind = "Binding".into();
+            refusal.message = refusal.message.replacen("Pod", "Binding", 1).into();
             refusal
         };
         if !matches!(target, "" | "Node") {
@@ -37,7 +38,8 @@ impl ApiServer {
         let conflict = |why: String| Refusal {
             code: 409,
             reason: "Conflict",
-            message: format!("Operation cannot be fulfilled on pods/binding \"{name}\": {why}"),
+            message: format!("Operation cannot be fulfilled on pods/binding \"{name}\": {why}")
+                .into(),
             ..Refusal::not_found(kind, name)
         };
         if object.path(&["metadata", "deletionTimestamp"]).is_some() {
@@ -61,9 +63,9 @@ impl ApiServer {
         let machine = turn.ctx.symbols.get(node);
         let machine = machine.and_then(|symbol| turn.store.node_named(symbol));
         let (Some(machine), Some(pod)) = (machine, eviction::find(namespace, name, turn)) else {
-            return Err(Refusal::bad_request(format!(
-                "binding to \"{node}\", where no kubelet is, is not modelled"
-            )));
+            return Err(Refusal::bad_request(
+                catalogue::NO_KUBELET.with(&[("node", &node)]),
+            ));
         };
         let now = turn.now();
         if turn.store.bind(pod, machine, now).is_err() {

@@ -4,6 +4,7 @@
 //! `pkg/apis/core/validation/validation.go` (`validatePodConditions`).
 
 use crate::base::labels::syntax::qualified_name_errors;
+use crate::base::sentence::catalogue;
 use crate::kube::rows::read as fields;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -79,7 +80,7 @@ impl ApiServer {
             return Err(Refusal::forbidden(
                 kind,
                 &key.name,
-                "its status is what its kubelet and controllers find; writing more of it than conditions of others is not modelled",
+                catalogue::STATUS_OF_POD.plain(),
             ));
         }
         let conditions = of_others(&wanted);

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::kube::kinds;
 use crate::kube::render::time;
 use crate::kube::store::custom::{
@@ -121,13 +123,9 @@ pub fn check(value: &Value) -> Result<Definition, Vec<Cause>> {
         .into_iter()
         .filter_map(|(version, schema)| schema.map(|schema| (version, schema)));
     definition(value, served.collect()).ok_or_else(|| {
-        vec![cause(
-            "spec.names",
-            format!(
-                "Forbidden: more than {} different custom kinds are not modelled",
-                kinds::CUSTOM_KINDS_MAX
-            ),
-        )]
+        let most = catalogue::MORE_THAN.with(&[("most", &kinds::CUSTOM_KINDS_MAX)]);
+        let most = most.and("what", catalogue::CUSTOM_KINDS.plain());
+        vec![cause("spec.names", Passage::from("Forbidden: ").then(most))]
     })
 }
 

@@ -12,7 +12,7 @@ use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
-use super::refusal::{Cause, Refusal};
+use super::refusal::{Refusal, cause};
 use super::{ApiServer, Response, known, note, read};
 
 /// Granted evictions that are not yet seen by the disruption controller. Source: as above,
@@ -233,15 +233,9 @@ fn refusal(
     Refusal {
         code,
         reason,
-        message: message.to_owned(),
-        kind: "Pod".to_owned(),
+        message: message.into(),
+        kind: "Pod".into(),
         name: name.to_owned(),
-        causes: why
-            .map(|message| Cause {
-                field: String::new(),
-                message,
-            })
-            .into_iter()
-            .collect(),
+        causes: why.map(|message| cause("", message)).into_iter().collect(),
     }
 }

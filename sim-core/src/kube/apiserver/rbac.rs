@@ -162,8 +162,8 @@ pub fn judge(view: &View<'_>, who: &Who, wish: &Wish<'_>) -> Result<(), Refusal>
     Err(Refusal {
         code: 403,
         reason: "Forbidden",
-        message: format!("{resource}{named} is forbidden: {why}"),
-        kind: plain.to_owned(),
+        message: format!("{resource}{named} is forbidden: {why}").into(),
+        kind: plain.into(),
         name: wish.name.to_owned(),
         causes: Vec::new(),
     })

@@ -1,5 +1,6 @@
 //! Refusals, as the API server words them.
 
+use crate::base::sentence::passage::Passage;
 use crate::kube::kinds::Kind;
 
 /// Stands for a reason where no server gave one.
@@ -11,7 +12,7 @@ pub struct Cause {
     /// Path, e.g. `spec.ports[0].nodePort`.
     pub field: String,
     /// What is wrong, e.g. `Invalid value: 30080: provided port is already allocated`.
-    pub message: String,
+    pub message: Passage,
 }
 
 /// A request that was not granted.
@@ -21,10 +22,10 @@ pub struct Refusal {
     pub code: u16,
     /// `reason`, e.g. `NotFound`.
     pub reason: &'static str,
-    /// `message`.
-    pub message: String,
+    /// `message`; what the real server would not say is a sentence in it.
+    pub message: Passage,
     /// Kind of the object, e.g. `Deployment`; empty when it has none.
-    pub kind: String,
+    pub kind: Box<str>,
     /// Name of the object.
     pub name: String,
     /// Fields that are wrong, for `Invalid`.
@@ -32,12 +33,18 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn of(code: u16, reason: &'static str, kind: &Kind, name: &str, message: String) -> Self {
+    fn of(
+        code: u16,
+        reason: &'static str,
+        kind: &Kind,
+        name: &str,
+        message: impl Into<Passage>,
+    ) -> Self {
         Self {
             code,
             reason,
-            message,
-            kind: kind.kind.to_owned(),
+            message: message.into(),
+            kind: kind.kind.into(),
             name: name.to_owned(),
             causes: Vec::new(),
         }
@@ -75,14 +82,9 @@ impl Refusal {
     }
 
     /// Not allowed.
-    pub fn forbidden(kind: &Kind, name: &str, why: &str) -> Self {
-        Self::of(
-            403,
-            "Forbidden",
-            kind,
-            name,
-            format!("{} \"{name}\" is forbidden: {why}", kind.resource()),
-        )
+    pub fn forbidden(kind: &Kind, name: &str, why: impl Into<Passage>) -> Self {
+        let message = Passage::from(format!("{} \"{name}\" is forbidden: ", kind.resource()));
+        Self::of(403, "Forbidden", kind, name, message.then(why))
     }
 
     /// Not allowed, said in whole.
@@ -92,22 +94,15 @@ impl Refusal {
 
     /// Fields are wrong.
     pub fn invalid(kind: &Kind, name: &str, causes: Vec<Cause>) -> Self {
-        let list: Vec<String> = causes
-            .iter()
-            .map(|cause| format!("{}: {}", cause.field, cause.message))
-            .collect();
-        let text = if list.len() == 1 {
-            list[0].clone()
-        } else {
-            format!("[{}]", list.join(", "))
-        };
-        let mut refusal = Self::of(
-            422,
-            "Invalid",
-            kind,
-            name,
-            format!("{} \"{name}\" is invalid: {text}", kind.qualified()),
-        );
+        let mut message = Passage::from(format!("{} \"{name}\" is invalid: ", kind.qualified()));
+        let list = causes.len() != 1;
+        message.push(if list { "[" } else { "" });
+        for (place, cause) in causes.iter().enumerate() {
+            message.push(if place > 0 { ", " } else { "" });
+            message.push(cause.whole());
+        }
+        message.push(if list { "]" } else { "" });
+        let mut refusal = Self::of(422, "Invalid", kind, name, message);
         refusal.causes = causes;
         refusal
     }
@@ -118,8 +113,8 @@ impl Refusal {
         Self {
             code: 0,
             reason: UNREACHABLE,
-            message: "The connection to the server podium:6443 was refused - did you specify the right host or port?".to_owned(),
-            kind: String::new(),
+            message: "The connection to the server podium:6443 was refused - did you specify the right host or port?".into(),
+            kind: "".into(),
             name: String::new(),
             causes: Vec::new(),
         }
@@ -130,20 +125,20 @@ impl Refusal {
         Self {
             code: 500,
             reason: "",
-            message: message.to_owned(),
-            kind: String::new(),
+            message: message.into(),
+            kind: "".into(),
             name: String::new(),
             causes: Vec::new(),
         }
     }
 
     /// The request makes no sense.
-    pub fn bad_request(message: String) -> Self {
+    pub fn bad_request(message: impl Into<Passage>) -> Self {
         Self {
             code: 400,
             reason: "BadRequest",
-            message,
-            kind: String::new(),
+            message: message.into(),
+            kind: "".into(),
             name: String::new(),
             causes: Vec::new(),
         }
@@ -151,20 +146,26 @@ impl Refusal {
 
     /// No such kind is served.
     pub fn no_such_resource() -> Self {
-        let message = "the server could not find the requested resource".to_owned();
         Self {
             code: 404,
             reason: "NotFound",
-            message,
-            kind: String::new(),
+            message: "the server could not find the requested resource".into(),
+            kind: "".into(),
             name: String::new(),
             causes: Vec::new(),
         }
     }
 }
 
+impl Cause {
+    /// `field: message`.
+    pub fn whole(&self) -> Passage {
+        Passage::from(format!("{}: ", self.field)).then(&self.message)
+    }
+}
+
 /// One wrong field.
-pub fn cause(field: impl Into<String>, message: impl Into<String>) -> Cause {
+pub fn cause(field: impl Into<String>, message: impl Into<Passage>) -> Cause {
     Cause {
         field: field.into(),
         message: message.into(),

@@ -10,6 +10,7 @@ use crate::api::kube::object::KubeSpec;
 use crate::api::kube::service::Service;
 use crate::api::meta::ObjectMeta;
 use crate::base::name::{SUFFIX_COUNT, SUFFIX_LETTERS};
+use crate::base::sentence::catalogue;
 use crate::kube::kinds::Kind;
 use crate::kube::rows::ServiceId;
 use crate::kube::selector::Selector;
@@ -272,11 +273,7 @@ impl ApiServer {
         let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(document) = turn.store.documents().get(&key).cloned() else {
             return Err(match read(kind, &key.namespace, &key.name, turn) {
-                Some(_) => Refusal::forbidden(
-                    kind,
-                    &key.name,
-                    "its status is what its controllers find; writing it is not modelled",
-                ),
+                Some(_) => Refusal::forbidden(kind, &key.name, catalogue::STATUS_FOUND.plain()),
                 None => Refusal::not_found(kind, &key.name),
             });
         };
@@ -286,7 +283,7 @@ impl ApiServer {
                 return Err(Refusal::forbidden(
                     kind,
                     &key.name,
-                    "its status is what its controllers find; writing it is not modelled",
+                    catalogue::STATUS_FOUND.plain(),
                 ));
             }
             _ => {}

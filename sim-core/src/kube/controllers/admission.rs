@@ -156,7 +156,7 @@ fn limited(
         valid(kind, &name, &pod)?;
     }
     admission::check(kind, namespace, &pod, (user, None), turn)
-        .map_err(|refusal: Refusal| refusal.message)?;
+        .map_err(|refusal: Refusal| refusal.message.to_string())?;
     if pod == before {
         return Ok(template);
     }
@@ -181,14 +181,14 @@ fn valid(kind: &'static Kind, name: &str, pod: &Value) -> Result<(), String> {
             let (field, message) = message.split_once(": ").unwrap_or(("", &message));
             Cause {
                 field: field.to_owned(),
-                message: message.to_owned(),
+                message: message.into(),
             }
         })
         .collect();
     if causes.is_empty() {
         return Ok(());
     }
-    Err(Refusal::invalid(kind, name, causes).message)
+    Err(Refusal::invalid(kind, name, causes).message.into())
 }
 
 /// Whether bound policies let somebody delete a pod.
@@ -219,7 +219,7 @@ pub fn judge_delete(user: &str, pod: PodId, turn: &Turn<'_, '_>) -> Result<(), S
         object: None,
         old: old.as_ref(),
     };
-    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message)
+    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message.to_string())
 }
 
 /// Whether bound policies let the deployment controller give a ReplicaSet another size.
@@ -251,7 +251,7 @@ pub fn judge_size(set: ReplicaSetId, wanted: i64, turn: &Turn<'_, '_>) -> Result
         object: Some(&new),
         old: old.as_ref(),
     };
-    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message)
+    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message.to_string())
 }
 
 /// Whom the deployment controller acts as.
@@ -282,5 +282,5 @@ pub fn judge(
         object: Some(object),
         old: None,
     };
-    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message)
+    admission::policy::check(&attempt, turn).map_err(|refusal| refusal.message.to_string())
 }

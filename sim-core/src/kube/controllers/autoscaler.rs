@@ -416,12 +416,12 @@ impl Pass {
         if let Err(refusal) = apiserver.request(&request, turn) {
             let text = format!(
                 "New size: {desired}; reason: {reason}; error: {}",
-                refusal.message
+                &*refusal.message
             );
             self.event(true, "FailedRescale", text, turn);
             let text = format!(
                 "the HPA controller was unable to update the target scale: {}",
-                refusal.message
+                &*refusal.message
             );
             self.set(
                 "AbleToScale",

@@ -412,7 +412,7 @@ impl Pass {
                 }
             }
             Err(refusal) => {
-                let text = format!("Error creating job: {}", refusal.message);
+                let text = format!("Error creating job: {}", &*refusal.message);
                 self.event(true, "FailedCreate", text, turn);
             }
         }
@@ -491,7 +491,7 @@ impl Pass {
                 );
             }
             Err(refusal) => {
-                let text = format!("Deleted job: {}", refusal.message);
+                let text = format!("Deleted job: {}", &*refusal.message);
                 self.event(true, "FailedDelete", text, turn);
             }
         }

@@ -268,7 +268,7 @@ impl Operators {
         self.dirty.insert(key.clone());
         if let Some(kind) = turn.store.definitions().request_kind(&key.resource) {
             let object = object_of(kind, key, turn);
-            let message = Message::Text(refusal.message.as_str().into());
+            let message = Message::Text((&*refusal.message).into());
             turn.warning(object, COMPONENT, "ReconcileError", message);
         }
     }

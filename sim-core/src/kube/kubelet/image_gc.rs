@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
+use crate::base::sentence::Sentence;
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
@@ -83,12 +84,12 @@ impl ImageSettings {
     ///
     /// # Errors
     /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         let percent = || match value.parse::<u64>() {
             Ok(percent) if percent <= 100 => Ok(percent),
-            Ok(_) | Err(_) => Err(format!(
+            Ok(_) | Err(_) => Err(Sentence::quoted(format!(
                 "invalid configuration: {key} {value} must be between 0 and 100, inclusive"
-            )),
+            ))),
         };
         let mut next = *self;
         if HIGH.contains(&key) {
@@ -104,7 +105,8 @@ impl ImageSettings {
             return Err(format!(
                 "invalid configuration: imageGCLowThresholdPercent (--image-gc-low-threshold) {} must be less than imageGCHighThresholdPercent (--image-gc-high-threshold) {}",
                 next.low, next.high
-            ));
+            )
+            .into());
         }
         *self = next;
         Ok(true)

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::api::kube::container::Container;
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::base::quantity::Quantity;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 use crate::kube::template::{PodTemplate, QosClass};
 use crate::manifest::value::Value;
@@ -64,11 +65,11 @@ impl ResourceSettings {
     ///
     /// # Errors
     /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         let truth = || match value {
             "true" => Ok(true),
             "false" => Ok(false),
-            _ => Err(format!("{key} must be true or false")),
+            _ => Err(catalogue::SETTING_TRUTH.with(&[("key", &key), ("word", &value)])),
         };
         if QUOTA.contains(&key) {
             self.cpu_cfs_quota = truth()?;
@@ -79,18 +80,19 @@ impl ResourceSettings {
             if !(SimDuration::from_millis(1)..=SimDuration::from_secs(1)).contains(&period) {
                 return Err(format!(
                     "invalid configuration: cpuCFSQuotaPeriod (--cpu-cfs-quota-period) {value} must be between 1ms and 1sec, inclusive"
-                ));
+                )
+                .into());
             }
             self.cpu_cfs_quota_period = period;
         } else if PIDS.contains(&key) {
             self.pod_pids_limit = value
                 .parse()
-                .map_err(|_| format!("{key}: \"{value}\" is not a number"))?;
+                .map_err(|_| catalogue::SETTING_NUMBER.with(&[("key", &key), ("word", &value)]))?;
         } else if DRIVER.contains(&key) {
             self.cgroup_driver = match value {
                 "systemd" => Some(Driver::Systemd),
                 "cgroupfs" => Some(Driver::Cgroupfs),
-                _ => return Err(format!("{key} must be systemd or cgroupfs")),
+                _ => return Err(catalogue::MACHINE_DRIVER.with(&[("word", &value)])),
             };
         } else {
             return Ok(false);

@@ -1,5 +1,6 @@
 //! Configuration of the kubelets.
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 
 use super::eviction::settings::EvictionSettings;
@@ -42,7 +43,7 @@ impl Kubelets {
     ///
     /// # Errors
     /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         if self.settings.resources.set(key, value)? {
             // Pods that come from now on are made by the new settings.
             self.lowered.iter_mut().for_each(Vec::clear);
@@ -63,8 +64,13 @@ impl Kubelets {
             return Ok(false);
         }
         let period = SimDuration::parse(value)?;
-        if period < SimDuration::from_secs(1) || period > backoff::MAX {
-            return Err(format!("{key} must be between 1s and 300s"));
+        let least = SimDuration::from_secs(1);
+        if period < least || period > backoff::MAX {
+            return Err(catalogue::SETTING_BETWEEN.with(&[
+                ("key", &key),
+                ("least", &least.exact()),
+                ("most", &backoff::MAX.exact()),
+            ]));
         }
         self.settings.max_restart_period = period;
         Ok(true)

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use crate::base::name::Rule;
+use crate::base::sentence::Sentence;
 use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -47,7 +48,8 @@ impl ShutdownSettings {
     ///
     /// # Errors
     /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    /// Source: `pkg/kubelet/apis/config/validation/validation.go`.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         if key != GRACE && key != CRITICAL {
             return Ok(false);
         }
@@ -57,7 +59,11 @@ impl ShutdownSettings {
             SimDuration::parse(value)?
         };
         if !span.is_zero() && span < SimDuration::from_secs(1) {
-            return Err(format!("{key} must be zero or at least 1s"));
+            let name = key.trim_start_matches("kubelet.");
+            return Err(format!(
+                "invalid configuration: {name} {{{value}}} must be either zero or otherwise >= 1 sec"
+            )
+            .into());
         }
         let mut next = *self;
         if key == GRACE {
@@ -66,7 +72,12 @@ impl ShutdownSettings {
             next.critical = span;
         }
         if next.critical > next.grace {
-            return Err(format!("{CRITICAL} must be <= {GRACE}"));
+            return Err(format!(
+                "invalid configuration: shutdownGracePeriodCriticalPods {{{}}} must be <= shutdownGracePeriod {{{}}}",
+                next.critical.exact(),
+                next.grace.exact()
+            )
+            .into());
         }
         *self = next;
         Ok(true)

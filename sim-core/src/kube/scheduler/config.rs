@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use crate::api::kube::affinity::Affinity;
 use crate::api::kube::spread::SpreadConstraint;
+use crate::base::sentence::passage::Passage;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 use crate::kube::volumes::claim::{node_selector_terms, preferred_terms};
 use crate::manifest::decode::documents;
@@ -40,16 +42,25 @@ pub struct Configuration {
 
 /// Problems found, each with its field's path.
 #[derive(Debug, Default)]
-struct Faults(Vec<String>);
+struct Faults(Vec<Passage>);
 
 impl Faults {
     fn invalid(&mut self, path: &str, value: impl std::fmt::Display, why: &str) {
         self.0
-            .push(format!("{path}: Invalid value: {value}: {why}"));
+            .push(format!("{path}: Invalid value: {value}: {why}").into());
+    }
+
+    fn duplicate(&mut self, path: &str, name: &str) {
+        self.0
+            .push(format!("{path}: Duplicate value: \"{name}\"").into());
+    }
+
+    fn unmodelled(&mut self, path: &str, what: Sentence) {
+        self.0.push(Passage::from(format!("{path}: ")).then(what));
     }
 
     fn required(&mut self, path: &str, why: &str) {
-        self.0.push(format!("{path}: Required value: {why}"));
+        self.0.push(format!("{path}: Required value: {why}").into());
     }
 }
 
@@ -57,26 +68,28 @@ impl Faults {
 ///
 /// # Errors
 /// What is wrong with it, in upstream's words.
-pub fn parse(text: &str) -> Result<Configuration, String> {
+pub fn parse(text: &str) -> Result<Configuration, Sentence> {
     let source = Source::new("config", text);
     let (roots, problems) = documents(&source, Dialect::Kubernetes);
     if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
-        return Err(problem.message.to_string());
+        return Err(problem.message.clone());
     }
     let Some(root) = roots.first() else {
-        return Err("the configuration is empty".to_owned());
+        return Err(catalogue::REQUIRED.with(&[("what", &KIND)]));
     };
     read(&root.to_value())
 }
 
-fn read(value: &Value) -> Result<Configuration, String> {
+fn read(value: &Value) -> Result<Configuration, Sentence> {
     let (version, kind) = (value.str_at(&["apiVersion"]), value.str_at(&["kind"]));
     if (version, kind) != (Some(API_VERSION), Some(KIND)) {
-        return Err(format!(
-            "no kind \"{}\" is registered for version \"{}\"; write {KIND}, {API_VERSION}",
+        let said = Sentence::quoted(format!(
+            "no kind \"{}\" is registered for version \"{}\"",
             kind.unwrap_or(""),
             version.unwrap_or("")
         ));
+        let right = format!("kind: {KIND}, apiVersion: {API_VERSION}");
+        return Err(said.advise(catalogue::EXAMPLES.with(&[("examples", &right)])));
     }
     let mut faults = Faults::default();
     let percentage = range(
@@ -101,9 +114,7 @@ fn read(value: &Value) -> Result<Configuration, String> {
             faults.required(&format!("{path}.schedulerName"), "");
         } else if profiles.iter().any(|other| other.name == profile.name) {
             let name = &profile.name;
-            faults
-                .0
-                .push(format!("{path}.schedulerName: Duplicate value: \"{name}\""));
+            faults.duplicate(&format!("{path}.schedulerName"), name);
         }
         profiles.push(Arc::new(profile));
     }
@@ -115,7 +126,7 @@ fn read(value: &Value) -> Result<Configuration, String> {
         .and_then(Value::as_list)
         .is_some_and(|list| !list.is_empty())
     {
-        faults.0.push("extenders: not modelled".to_owned());
+        faults.unmodelled("extenders", catalogue::UNMODELLED.plain());
     }
     match faults.0.len() {
         0 => Ok(Configuration {
@@ -124,8 +135,14 @@ fn read(value: &Value) -> Result<Configuration, String> {
             max_backoff: SimDuration::from_secs(max.unsigned_abs()),
             profiles,
         }),
-        1 => Err(faults.0.remove(0)),
-        _ => Err(format!("[{}]", faults.0.join(", "))),
+        1 => Err(faults.0.remove(0).into()),
+        _ => {
+            let faults = faults.0.into_iter().enumerate();
+            let faults = faults.map(|(place, fault)| {
+                Passage::from(if place > 0 { ", " } else { "[" }).then(fault)
+            });
+            Err(faults.collect::<Passage>().then("]").into())
+        }
     }
 }
 
@@ -233,9 +250,10 @@ fn profile(item: &Value, path: &str, faults: &mut Faults) -> Profile {
                 profile.candidates_absolute = u32::try_from(absolute).unwrap_or(100);
             }
             "VolumeBinding" | "DynamicResources" => {}
-            _ => faults.0.push(format!(
-                "{path}: not modelled: arguments of a plugin \"{name}\""
-            )),
+            _ => {
+                let what = catalogue::UNMODELLED_WHAT.with(&[("what", &name)]);
+                faults.unmodelled(&path, what);
+            }
         }
     }
     profile
@@ -279,9 +297,8 @@ fn enable(plugins: &Value, path: &str, profile: &mut Profile, faults: &mut Fault
             let Some(plugin) = find(name) else {
                 if !is_known(name) {
                     let path = format!("{path}.{point}.enabled[{index}]");
-                    faults
-                        .0
-                        .push(format!("{path}: not modelled: a plugin \"{name}\""));
+                    let what = catalogue::UNMODELLED_WHAT.with(&[("what", &name)]);
+                    faults.unmodelled(&path, what);
                 }
                 continue;
             };
@@ -348,7 +365,7 @@ fn fit(arguments: &Value, path: &str, profile: &mut Profile, faults: &mut Faults
         other => {
             faults.0.push(format!(
                 "{path}.type: Unsupported value: \"{other}\": supported values: \"LeastAllocated\", \"MostAllocated\", \"RequestedToCapacityRatio\""
-            ));
+            ).into());
             Strategy::LeastAllocated
         }
     };
@@ -416,9 +433,7 @@ fn balanced(arguments: &Value, path: &str, profile: &mut Profile, faults: &mut F
             faults.invalid(&path, weight, &why);
         }
         if names.contains(&name) {
-            faults
-                .0
-                .push(format!("{path}.name: Duplicate value: \"{name}\""));
+            faults.duplicate(&format!("{path}.name"), &name);
         }
         names.push(name);
     }
@@ -457,7 +472,7 @@ fn spread(arguments: &Value, path: &str, profile: &mut Profile, faults: &mut Fau
             if item.get("labelSelector").is_some() {
                 faults.0.push(format!(
                     "{path}.labelSelector: Forbidden: constraint must not define a selector, as they deduced for each pod"
-                ));
+                ).into());
             }
             SpreadConstraint {
                 max_skew: u32::try_from(skew).unwrap_or(1).max(1),
@@ -481,7 +496,7 @@ mod tests {
         "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
 
     fn with(body: &str) -> Result<Configuration, String> {
-        parse(&format!("{HEAD}{body}"))
+        parse(&format!("{HEAD}{body}")).map_err(String::from)
     }
 
     #[test]

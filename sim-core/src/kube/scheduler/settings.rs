@@ -1,5 +1,6 @@
 //! What can be set of the scheduler, one field at a time or as a whole configuration.
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 
 use super::{Scheduler, config};
@@ -15,11 +16,11 @@ impl Scheduler {
     ///
     /// # Errors
     /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         let number = || {
             value
                 .parse::<u32>()
-                .map_err(|_| format!("{key}: \"{value}\" is not a number"))
+                .map_err(|_| catalogue::SETTING_NUMBER.with(&[("key", &key), ("word", &value)]))
         };
         match key {
             PERCENTAGE => self.search.percentage = number()?.min(100),

@@ -7,6 +7,7 @@ use crate::api::compose::service::{Port, PortRange};
 use crate::api::swarm::service::{PortProtocol, PublishMode};
 use crate::base::limits::MAX_PUBLISHED_PORTS;
 use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedSet;
 use crate::manifest::compose::part;
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -58,7 +59,8 @@ fn short(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
             .collect(),
         Err(message) => {
             let help = catalogue::PORT_FORM.with(&[("example", &"\"8080:80\"")]);
-            scribe.error_with_help(code, item.span, format!("{}: {message}", item.path), help);
+            let message = after(format!("{}: ", item.path), message);
+            scribe.error_with_help(code, item.span, message, help);
             Vec::new()
         }
     }
@@ -82,7 +84,10 @@ fn long(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
         .filter(|text| !text.is_empty() && &**text != "0");
     let range = match published.as_deref().map(range) {
         Some(Err(message)) => {
-            let message = format!("{}: Invalid hostPort: {message}", published_field.path);
+            let message = after(
+                format!("{}: Invalid hostPort: ", published_field.path),
+                message,
+            );
             scribe.error(code, published_field.span, message);
             return Vec::new();
         }
@@ -128,7 +133,7 @@ fn long(item: &Field<'_>, scribe: &Scribe, code: Code) -> Vec<WrittenPort> {
 ///
 /// # Errors
 /// The real tool's sentence.
-pub fn parse(text: &str) -> Result<Vec<Port>, String> {
+pub fn parse(text: &str) -> Result<Vec<Port>, Passage> {
     let (rest, protocol_text) = match text.split_once('/') {
         Some((rest, word)) => (rest, word),
         None => (text, "tcp"),
@@ -142,20 +147,18 @@ pub fn parse(text: &str) -> Result<Vec<Port>, String> {
         None => ("", front),
     };
     if container.is_empty() {
-        return Err(format!(
-            "No port specified: {}<empty>",
-            if front.is_empty() { "" } else { rest }
-        ));
+        let rest = if front.is_empty() { "" } else { rest };
+        return Err(format!("No port specified: {rest}<empty>").into());
     }
     if !host_ip.is_empty() && host_ip.parse::<std::net::IpAddr>().is_err() {
-        return Err(format!("Invalid ip address: {host_ip}"));
+        return Err(format!("Invalid ip address: {host_ip}").into());
     }
-    let protocol =
-        protocol(protocol_text).ok_or_else(|| format!("Invalid proto: {protocol_text}"))?;
-    let inner = range(container).map_err(|wrong| format!("Invalid containerPort: {wrong}"))?;
+    let protocol = protocol(protocol_text)
+        .ok_or_else(|| Passage::from(format!("Invalid proto: {protocol_text}")))?;
+    let inner = range(container).map_err(|wrong| after("Invalid containerPort: ", wrong))?;
     let outer = match host {
         "" => None,
-        _ => Some(range(host).map_err(|wrong| format!("Invalid hostPort: {wrong}"))?),
+        _ => Some(range(host).map_err(|wrong| after("Invalid hostPort: ", wrong))?),
     };
     let address: Arc<str> = host_ip.into();
     let port = |target, published| Port {
@@ -184,27 +187,33 @@ pub fn parse(text: &str) -> Result<Vec<Port>, String> {
             .collect()),
         Some(_) => Err(format!(
             "Invalid ranges specified for container and host Ports: {container} and {host}"
-        )),
+        )
+        .into()),
     }
 }
 
-fn range(text: &str) -> Result<PortRange, String> {
+/// Words behind others.
+fn after(first: impl Into<Passage>, rest: Passage) -> Passage {
+    first.into().then(rest)
+}
+
+fn range(text: &str) -> Result<PortRange, Passage> {
     let number = |part: &str| {
         part.parse::<u16>()
             .ok()
             .filter(|port| *port > 0)
-            .ok_or_else(|| text.to_owned())
+            .ok_or_else(|| Passage::from(text))
     };
     let (first, last) = match text.split_once('-') {
         Some((first, last)) => (number(first)?, number(last)?),
         None => (number(text)?, number(text)?),
     };
     if first > last {
-        Err(text.to_owned())
+        Err(text.into())
     } else if usize::from(last - first) >= MAX_PUBLISHED_PORTS {
-        Err(format!(
-            "{text}: ranges of more than {MAX_PUBLISHED_PORTS} ports are not modelled"
-        ))
+        let most = catalogue::MORE_THAN.with(&[("most", &MAX_PUBLISHED_PORTS)]);
+        let most = most.and("what", catalogue::PORTS_OF_RANGE.plain());
+        Err(Passage::from(format!("{text}: ")).then(most))
     } else {
         Ok(PortRange { first, last })
     }
@@ -325,7 +334,9 @@ mod tests {
                 Err("Invalid ranges specified for container and host Ports: 1-2 and 80-82"),
             ),
         ] {
-            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            let expected = expected
+                .map(str::to_owned)
+                .map_err(crate::base::sentence::passage::Passage::from);
             assert_eq!(shown(text), expected, "{text}");
         }
     }

@@ -397,12 +397,11 @@ fn scale(name: &str, field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) -> 
     }
     let wanted = scale.or(replicas).unwrap_or(1);
     if wanted > u64::from(MAX_REPLICAS) {
-        let message = catalogue::CONTAINERS_MOST.with(&[
-            ("service", &name),
-            ("containers", &wanted),
-            ("most", &MAX_REPLICAS),
-        ]);
-        scribe.error(code, field.span, message);
+        let message = catalogue::SO_MANY
+            .with(&[("count", &wanted), ("most", &MAX_REPLICAS)])
+            .and("what", catalogue::OF_ONE_SERVICE.plain());
+        let place = catalogue::AT_PLACE.with(&[("place", &format!("services.{name}"))]);
+        scribe.error(code, field.span, place.and("what", message));
     }
     u32::try_from(wanted).unwrap_or(u32::MAX)
 }

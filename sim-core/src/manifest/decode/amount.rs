@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::base::quantity::{Format, Quantity};
+use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::decode::kube::fault;
 use crate::manifest::decode::scribe::{Field, Scribe};
@@ -19,8 +20,11 @@ pub fn quantity(field: &Field<'_>, scribe: &Scribe) -> Option<Quantity> {
             scribe.fault(
                 explain::KUBERNETES_BAD_QUANTITY,
                 field,
-                Sentence::quoted(format!("{}: Invalid value: {text:?}: {error}", field.path))
-                    .advise(catalogue::EXAMPLES.with(&[("examples", &"500m, 2, 1.5, 128Mi, 1Gi")])),
+                Sentence::from(
+                    Passage::from(format!("{}: Invalid value: {text:?}: ", field.path))
+                        .then(Sentence::from(error)),
+                )
+                .advise(catalogue::EXAMPLES.with(&[("examples", &"500m, 2, 1.5, 128Mi, 1Gi")])),
             );
             None
         }

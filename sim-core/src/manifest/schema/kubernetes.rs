@@ -381,14 +381,14 @@ impl Checker<'_, '_> {
 
     fn quantity(&self, node: &Node, place: &Place<'_>) {
         let text = node.scalar_text().unwrap_or_default();
-        if Quantity::parse(text.trim()).is_err() {
+        if let Err(error) = Quantity::parse(text.trim()) {
             let draft = self
                 .report
                 .draft(
                     explain::KUBERNETES_BAD_QUANTITY,
                     Severity::Error,
                     node.span,
-                    BAD_QUANTITY,
+                    error,
                 )
                 .at(place.path.clone());
             let help = catalogue::EXAMPLES.with(&[("examples", &"500m, 2, 1.5, 128Mi, 1Gi")]);

@@ -44,9 +44,7 @@ fn node(expr: &Expr, scope: &mut Names) -> Result<Ty, Fault> {
         Node::Map(entries) => {
             for (key, value) in entries {
                 if !matches!(node(key, scope)?, Ty::Text | Ty::Any) {
-                    return Err(Fault::NotModelled(
-                        "CEL maps whose keys are no text".to_owned(),
-                    ));
+                    return Err(Fault::lacks("map(int, …)"));
                 }
                 node(value, scope)?;
             }
@@ -91,7 +89,7 @@ fn node(expr: &Expr, scope: &mut Names) -> Result<Ty, Fault> {
 
 fn foreign(ty: &Ty) -> Result<(), Fault> {
     match ty {
-        Ty::Foreign(what) => Err(Fault::NotModelled(format!("{what} in CEL"))),
+        Ty::Foreign(name) => Err(Fault::lacks(name)),
         _ => Ok(()),
     }
 }

@@ -10,6 +10,10 @@ use crate::object::structural::validate::compare as by_size;
 
 use super::{Expr, Node, Ty};
 
+/// Longest text that is made of others, in bytes: to look at one letter costs a tenth, so a longer one
+/// would spend what an expression has as soon as anything looks at it.
+const TEXT_MAX: usize = 10 * super::COST_MAX as usize;
+
 /// Told when the cost is spent.
 pub const SPENT: &str = "operation cancelled: actual cost limit exceeded";
 
@@ -363,8 +367,9 @@ fn call(name: &str, given: &[Value]) -> Result<Value, String> {
             by => text.split(by).map(Value::from).collect(),
         })),
         ("replace", _, [text, from, to]) => {
-            if from.is_empty() || to.len() > 4 << 10 {
-                return Err("not modelled: this replace()".to_owned());
+            let count = text.matches(from).count();
+            if text.len() + count * to.len() > TEXT_MAX {
+                return Err(SPENT.to_owned());
             }
             Ok(text.replace(from, to).into())
         }

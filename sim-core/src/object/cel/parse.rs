@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
 use crate::manifest::value::Value;
 
 use super::{DEPTH_MAX, Expr, Fault, NODES_DEEP_MAX, Node, TEXT_MAX};
@@ -79,9 +80,11 @@ struct Parser {
 /// A syntax error with its place, or what is not modelled.
 pub fn parse(text: &str) -> Result<Expr, Fault> {
     if text.len() > TEXT_MAX {
-        return Err(Fault::NotModelled(format!(
-            "expressions of more than {TEXT_MAX} bytes"
-        )));
+        return Err(Fault::NotModelled(
+            catalogue::MORE_THAN
+                .with(&[("most", &TEXT_MAX)])
+                .and("what", catalogue::BYTES.plain()),
+        ));
     }
     let mut parser = Parser {
         letters: text.chars().collect(),
@@ -99,9 +102,11 @@ fn made(at: u32, node: Node) -> Result<Expr, Fault> {
     let inner = node.inner().iter().map(|inner| inner.deep).max();
     let deep = inner.unwrap_or(0) + 1;
     if deep > NODES_DEEP_MAX {
-        return Err(Fault::NotModelled(format!(
-            "CEL expressions of more than {NODES_DEEP_MAX} levels"
-        )));
+        return Err(Fault::NotModelled(
+            catalogue::MORE_THAN
+                .with(&[("most", &NODES_DEEP_MAX)])
+                .and("what", catalogue::LEVELS.plain()),
+        ));
     }
     Ok(Expr { at, deep, node })
 }
@@ -222,14 +227,14 @@ impl Parser {
             let at = self.place();
             if self.take("[") {
                 if self.take("?") {
-                    return Err(Fault::NotModelled("optional indexes in CEL".to_owned()));
+                    return Err(Fault::lacks("[?…]"));
                 }
                 let index = self.either(depth + 1)?;
                 self.expect("]")?;
                 expr = made(at, Node::Index(Box::new([expr, index])))?;
             } else if self.take(".") {
                 if self.take("?") {
-                    return Err(Fault::NotModelled("optional fields in CEL".to_owned()));
+                    return Err(Fault::lacks(".?"));
                 }
                 self.peek();
                 let Some(name) = self.word() else {
@@ -296,7 +301,7 @@ impl Parser {
             return made(at, node);
         }
         if matches!(first, 'b' | 'B') && quoted(next) {
-            return Err(Fault::NotModelled("bytes in CEL".to_owned()));
+            return Err(Fault::lacks("bytes"));
         }
         let Some(word) = self.word() else {
             return Err(self.wrong(&format!("unexpected '{first}'")));
@@ -390,7 +395,7 @@ impl Parser {
                     of.len()
                 ),
             )),
-            None => Err(Fault::NotModelled(format!("the CEL function {name}()"))),
+            None => Err(Fault::lacks(format!("{name}()"))),
         }
     }
 
@@ -403,9 +408,7 @@ impl Parser {
     ) -> Result<Expr, Fault> {
         let most = if name == "map" { 3 } else { 2 };
         if of.len() > most && of.len() <= 3 {
-            return Err(Fault::NotModelled(
-                "CEL macros with two variables".to_owned(),
-            ));
+            return Err(Fault::lacks(format!("{name}(i, v, …)")));
         }
         if of.len() < 2 || of.len() > most {
             return Err(Fault::Wrong(
@@ -458,7 +461,7 @@ impl Parser {
         }
         let text: String = self.letters[start..self.at].iter().collect();
         if matches!(self.letters.get(self.at), Some('u' | 'U')) {
-            return Err(Fault::NotModelled("unsigned numbers in CEL".to_owned()));
+            return Err(Fault::lacks("uint"));
         }
         let value = if is_hex {
             i64::from_str_radix(&text.replacen("0x", "", 1).replacen("0X", "", 1), 16)

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
@@ -86,7 +88,11 @@ fn node(
     if depth > DEPTH_MAX {
         faults.push(fault(
             path,
-            format!("Forbidden: nested deeper than {DEPTH_MAX} levels"),
+            Passage::from("Forbidden: ").then(
+                catalogue::MORE_THAN
+                    .with(&[("most", &DEPTH_MAX)])
+                    .and("what", catalogue::LEVELS.plain()),
+            ),
         ));
         return made;
     }

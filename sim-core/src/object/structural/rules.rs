@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
 use crate::object::cel::eval::SPENT;
@@ -99,7 +101,8 @@ fn one(rule: &Value, at: &str, ty: &Ty, faults: &mut Vec<Fault>) -> Option<Rule>
         }
     };
     if rule.get("optionalOldSelf").and_then(Value::as_bool) == Some(true) {
-        let why = "Invalid value: true: not modelled: optional values in CEL";
+        let why = catalogue::UNMODELLED_CEL.with(&[("name", &"optional")]);
+        let why = Passage::from("Invalid value: true: ").then(why);
         faults.push(fault(format!("{at}.optionalOldSelf"), why));
         return None;
     }
@@ -109,11 +112,12 @@ fn one(rule: &Value, at: &str, ty: &Ty, faults: &mut Vec<Fault>) -> Option<Rule>
             Ok(program) if program.gives == *wanted || program.gives == Ty::Any => {
                 return Some(program);
             }
-            Ok(_) => otherwise.to_owned(),
+            Ok(_) => otherwise.into(),
             Err(why) => why.message(text),
         };
         let at = format!("{at}.{key}");
-        faults.push(fault(at, format!("Invalid value: {}: {why}", quoted(text))));
+        let before = Passage::from(format!("Invalid value: {}: ", quoted(text)));
+        faults.push(fault(at, before.then(why)));
         None
     };
     let program = compile(

@@ -11,7 +11,7 @@ fn value(text: &str) -> Value {
 fn lines(faults: &[Fault]) -> Vec<String> {
     faults
         .iter()
-        .map(|fault| format!("{}: {}", fault.field, fault.message))
+        .map(|fault| format!("{}: {}", fault.field, &*fault.message))
         .collect()
 }
 

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 use crate::base::base64;
 use crate::base::limits::MAX_TEMPLATE_BYTES;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::json::write_string;
 use crate::manifest::value::Value;
 use crate::object::print;
@@ -40,13 +41,13 @@ pub(super) struct Text<'t> {
 impl Text<'_> {
     /// # Errors
     /// The template has made too much.
-    pub(super) fn push(&mut self, text: &str) -> Result<(), String> {
+    pub(super) fn push(&mut self, text: &str) -> Result<(), Sentence> {
         take(self.left, text.len())?;
         self.out.push_str(text);
         Ok(())
     }
 
-    fn letters(&mut self, letters: impl Iterator<Item = char>) -> Result<(), String> {
+    fn letters(&mut self, letters: impl Iterator<Item = char>) -> Result<(), Sentence> {
         for letter in letters {
             take(self.left, letter.len_utf8())?;
             self.out.push(letter);
@@ -54,7 +55,7 @@ impl Text<'_> {
         Ok(())
     }
 
-    fn fill(&mut self, letter: char, count: usize) -> Result<(), String> {
+    fn fill(&mut self, letter: char, count: usize) -> Result<(), Sentence> {
         take(self.left, count)?;
         self.out.extend(std::iter::repeat_n(letter, count));
         Ok(())
@@ -62,18 +63,17 @@ impl Text<'_> {
 }
 
 /// Takes bytes from those that are left.
-fn take(left: &mut usize, bytes: usize) -> Result<(), String> {
+fn take(left: &mut usize, bytes: usize) -> Result<(), Sentence> {
     let rest = left.checked_sub(bytes);
-    *left =
-        rest.ok_or_else(|| format!("what it makes is longer than {MAX_TEMPLATE_BYTES} bytes"))?;
+    *left = rest.ok_or_else(|| catalogue::TEMPLATE_MAKES.with(&[("most", &MAX_TEMPLATE_BYTES)]))?;
     Ok(())
 }
 
 /// A text by itself, made with what is left.
 fn made(
     left: &mut usize,
-    write: impl FnOnce(&mut Text<'_>) -> Result<(), String>,
-) -> Result<String, String> {
+    write: impl FnOnce(&mut Text<'_>) -> Result<(), Sentence>,
+) -> Result<String, Sentence> {
     let mut out = String::new();
     write(&mut Text {
         out: &mut out,
@@ -113,35 +113,37 @@ pub(super) fn call(
     values: &[Got],
     missing: Missing,
     left: &mut usize,
-) -> Result<Got, String> {
+) -> Result<Got, Sentence> {
     let (least, most) = arity(name);
     if values.len() < least || values.len() > most {
         let want = if most == usize::MAX { "at least " } else { "" };
         return Err(format!(
             "wrong number of args for {name}: want {want}{least} got {}",
             values.len()
-        ));
+        )
+        .into());
     }
-    let failed = |said: &str| format!("error calling {name}: {said}");
-    let fails = |said: &str| Err(failed(said));
-    let text = |place: usize| -> Result<&str, String> {
+    let failed = |said: Sentence| said.behind(&format!("error calling {name}: "));
+    let fails = |said: &str| Err(failed(said.into()));
+    let text = |place: usize| -> Result<&str, Sentence> {
         let value = values.get(place).map_or(&Value::Null, |got| &got.value);
         value.as_str().ok_or_else(|| match value {
-            Value::Null => "invalid value; expected string".to_owned(),
+            Value::Null => "invalid value; expected string".into(),
             value => format!(
                 "wrong type for value; expected string; got {}",
                 type_of(value)
-            ),
+            )
+            .into(),
         })
     };
-    let number = |place: usize| -> Result<usize, String> {
+    let number = |place: usize| -> Result<usize, Sentence> {
         let value = values.get(place).and_then(|got| got.value.as_i64());
         let value = value.ok_or("expected integer")?;
-        usize::try_from(value).map_err(|_| "negative count".to_owned())
+        usize::try_from(value).map_err(|_| "negative count".into())
     };
     let first = values.first().unwrap_or(&Got::NOTHING);
-    let mut make = |write: &dyn Fn(&mut Text<'_>) -> Result<(), String>| {
-        let text = made(left, write).map_err(|said| failed(&said))?;
+    let mut make = |write: &dyn Fn(&mut Text<'_>) -> Result<(), Sentence>| {
+        let text = made(left, write).map_err(failed)?;
         Ok(Got::plain(Value::string(&text)))
     };
     let flag = |flag: bool| Ok(Got::plain(Value::Bool(flag)));
@@ -156,20 +158,25 @@ pub(super) fn call(
             (Value::Null, _) => return fails("len of untyped nil"),
             (value, _) => return fails(&format!("len of type {}", type_of(value))),
         }))),
-        "index" => index(values, missing).or_else(|said| fails(&said)),
-        "slice" => slice(values).or_else(|said| fails(&said)),
+        "index" => index(values, missing).map_err(failed),
+        "slice" => slice(values).map_err(failed),
         "eq" if values.len() < 2 => fails("missing argument for comparison"),
         "eq" => {
             for other in &values[1..] {
-                if order(&values[0], other).map_err(failed)? == Some(Ordering::Equal) {
+                if order(&values[0], other).map_err(|said| failed(said.into()))?
+                    == Some(Ordering::Equal)
+                {
                     return flag(true);
                 }
             }
             flag(false)
         }
-        "ne" => flag(order(&values[0], &values[1]).map_err(failed)? != Some(Ordering::Equal)),
+        "ne" => flag(
+            order(&values[0], &values[1]).map_err(|said| failed(said.into()))?
+                != Some(Ordering::Equal),
+        ),
         "lt" | "le" | "gt" | "ge" => {
-            let order = order(&values[0], &values[1]).map_err(failed)?;
+            let order = order(&values[0], &values[1]).map_err(|said| failed(said.into()))?;
             let Some(order) = order else {
                 return fails("incompatible types for comparison");
             };
@@ -243,8 +250,8 @@ pub(super) fn call(
                     .map(|(at, letter)| &whole[at..at + letter.len_utf8()])
             };
             let mut parts = Vec::new();
-            let mut part = |part: &str| -> Result<(), String> {
-                take(left, part.len() + PART_BYTES).map_err(|said| failed(&said))?;
+            let mut part = |part: &str| -> Result<(), Sentence> {
+                take(left, part.len() + PART_BYTES).map_err(failed)?;
                 parts.push(Value::string(part));
                 Ok(())
             };
@@ -300,7 +307,7 @@ pub(super) fn call(
                 "base64 decode failed: illegal base64 data at input byte {at}"
             )),
         },
-        other => Err(format!("function {other:?} is not modelled")),
+        other => Err(catalogue::NOT_MODELLED.with(&[("what", &other)])),
     }
 }
 
@@ -316,7 +323,7 @@ fn left_of(left: &usize) -> usize {
 }
 
 /// What a map or a list has at a key.
-fn part(value: &Value, key: &Value) -> Result<Option<Value>, String> {
+fn part(value: &Value, key: &Value) -> Result<Option<Value>, Sentence> {
     match (value, key) {
         (Value::Map(map), Value::String(key)) => Ok(map.get(key).cloned()),
         (Value::List(items), Value::Int(place)) => {
@@ -326,19 +333,20 @@ fn part(value: &Value, key: &Value) -> Result<Option<Value>, String> {
             found
                 .cloned()
                 .map(Some)
-                .ok_or_else(|| format!("index out of range: {place}"))
+                .ok_or_else(|| format!("index out of range: {place}").into())
         }
-        (_, Value::Null) => Err("value is nil; should be of type string".to_owned()),
-        (Value::Map(_), key) => Err(format!("value has type {}; should be string", type_of(key))),
-        (Value::List(_), key) => Err(format!(
-            "cannot index slice/array with type {}",
-            type_of(key)
-        )),
-        (other, _) => Err(format!("can't index item of type {}", type_of(other))),
+        (_, Value::Null) => Err("value is nil; should be of type string".into()),
+        (Value::Map(_), key) => {
+            Err(format!("value has type {}; should be string", type_of(key)).into())
+        }
+        (Value::List(_), key) => {
+            Err(format!("cannot index slice/array with type {}", type_of(key)).into())
+        }
+        (other, _) => Err(format!("can't index item of type {}", type_of(other)).into()),
     }
 }
 
-fn index(values: &[Got], missing: Missing) -> Result<Got, String> {
+fn index(values: &[Got], missing: Missing) -> Result<Got, Sentence> {
     let empty = || Got::plain(Value::string(""));
     let mut got = values[0].clone();
     for key in &values[1..] {
@@ -346,7 +354,7 @@ fn index(values: &[Got], missing: Missing) -> Result<Got, String> {
             if got.of == Type::Map {
                 return Ok(empty());
             }
-            return Err("index of untyped nil".to_owned());
+            return Err("index of untyped nil".into());
         }
         got = match part(&got.value, &key.value)? {
             Some(inner) => Got::inside(&inner),
@@ -358,13 +366,13 @@ fn index(values: &[Got], missing: Missing) -> Result<Got, String> {
     Ok(got)
 }
 
-fn slice(values: &[Got]) -> Result<Got, String> {
+fn slice(values: &[Got]) -> Result<Got, Sentence> {
     let length = match &values[0].value {
         Value::String(text) => text.len(),
         Value::List(items) => items.len(),
         Value::Null if values[0].of == Type::List => 0,
-        Value::Null => return Err("slice of untyped nil".to_owned()),
-        other => return Err(format!("can't slice item of type {}", type_of(other))),
+        Value::Null => return Err("slice of untyped nil".into()),
+        other => return Err(format!("can't slice item of type {}", type_of(other)).into()),
     };
     let place = |at: usize, otherwise: usize| match values.get(at).map(|got| &got.value) {
         None => Ok(otherwise),
@@ -379,7 +387,7 @@ fn slice(values: &[Got]) -> Result<Got, String> {
     };
     let (from, to) = (place(1, 0)?, place(2, length)?);
     if from > to {
-        return Err(format!("invalid slice index: {from} > {to}"));
+        return Err(format!("invalid slice index: {from} > {to}").into());
     }
     Ok(match &values[0].value {
         Value::String(text) => Got::plain(Value::string(text.get(from..to).unwrap_or(""))),
@@ -436,7 +444,7 @@ pub fn show(value: &Value) -> String {
 }
 
 /// Writes a value as an action prints it.
-pub(super) fn write_action(got: &Got, out: &mut Text<'_>) -> Result<(), String> {
+pub(super) fn write_action(got: &Got, out: &mut Text<'_>) -> Result<(), Sentence> {
     if got.is_nothing() {
         return out.push("<no value>");
     }
@@ -444,7 +452,7 @@ pub(super) fn write_action(got: &Got, out: &mut Text<'_>) -> Result<(), String> 
 }
 
 /// Writes a value as `%v` prints it.
-fn write_got(got: &Got, out: &mut Text<'_>) -> Result<(), String> {
+fn write_got(got: &Got, out: &mut Text<'_>) -> Result<(), Sentence> {
     match (&got.value, got.of) {
         (Value::Null, Type::List) => out.push("[]"),
         (Value::Null, Type::Map) => out.push("map[]"),
@@ -452,7 +460,7 @@ fn write_got(got: &Got, out: &mut Text<'_>) -> Result<(), String> {
     }
 }
 
-fn write(value: &Value, out: &mut Text<'_>) -> Result<(), String> {
+fn write(value: &Value, out: &mut Text<'_>) -> Result<(), Sentence> {
     match value {
         Value::Null => out.push("<nil>"),
         Value::Bool(flag) => out.push(if *flag { "true" } else { "false" }),
@@ -482,7 +490,7 @@ fn write(value: &Value, out: &mut Text<'_>) -> Result<(), String> {
 }
 
 /// Values one after the other; blanks stand between those that are no texts.
-fn printed(values: &[Got], out: &mut Text<'_>) -> Result<(), String> {
+fn printed(values: &[Got], out: &mut Text<'_>) -> Result<(), Sentence> {
     let mut before_is_text = true;
     for got in values {
         let is_text = matches!(got.value, Value::String(_));
@@ -496,7 +504,7 @@ fn printed(values: &[Got], out: &mut Text<'_>) -> Result<(), String> {
 }
 
 /// `printf`. Source: Go's `src/fmt/print.go`.
-fn formatted(format: &str, values: &[Got], out: &mut Text<'_>) -> Result<(), String> {
+fn formatted(format: &str, values: &[Got], out: &mut Text<'_>) -> Result<(), Sentence> {
     let mut rest = format;
     let mut values = values.iter();
     while let Some(at) = rest.find('%') {

@@ -1,6 +1,7 @@
 //! Reading a template: text and actions to nodes. Source: Go's `text/template/parse/{lex,parse}.go`.
 
 use crate::base::limits::MAX_DEPTH;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::value::Value;
 
 use super::functions;
@@ -10,7 +11,7 @@ use super::{Argument, Dialect, Node, Pipe, What};
 ///
 /// # Errors
 /// Go's text, which names the line.
-pub(super) fn nodes(text: &str, dialect: Dialect) -> Result<Vec<Node>, String> {
+pub(super) fn nodes(text: &str, dialect: Dialect) -> Result<Vec<Node>, Sentence> {
     let mut reader = Reader {
         text,
         at: 0,
@@ -22,7 +23,7 @@ pub(super) fn nodes(text: &str, dialect: Dialect) -> Result<Vec<Node>, String> {
     let (nodes, end) = reader.list()?;
     match end {
         None => Ok(nodes),
-        Some(word) => Err(reader.wrong(&format!("unexpected {{{{{word}}}}}"))),
+        Some(word) => Err(reader.wrong(format!("unexpected {{{{{word}}}}}"))),
     }
 }
 
@@ -40,21 +41,26 @@ impl<'t> Reader<'t> {
         &self.text[self.at..]
     }
 
-    fn wrong(&self, said: &str) -> String {
-        let lines = self.text[..self.at].matches('\n').count();
-        format!("template: {}:{}: {said}", self.dialect.name, lines + 1)
+    fn wrong(&self, said: impl Into<Sentence>) -> Sentence {
+        self.here(said.into())
     }
 
-    fn deeper(&mut self) -> Result<(), String> {
+    #[inline(never)]
+    fn here(&self, said: Sentence) -> Sentence {
+        let lines = self.text[..self.at].matches('\n').count();
+        said.behind(&format!("template: {}:{}: ", self.dialect.name, lines + 1))
+    }
+
+    fn deeper(&mut self) -> Result<(), Sentence> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(self.wrong("the template is nested too deeply"));
+            return Err(self.wrong(catalogue::TEMPLATE_DEEP.plain()));
         }
         Ok(())
     }
 
     /// Nodes to the end, or to an `end` or `else`, whose word is left to be read.
-    fn list(&mut self) -> Result<(Vec<Node>, Option<&'static str>), String> {
+    fn list(&mut self) -> Result<(Vec<Node>, Option<&'static str>), Sentence> {
         let mut nodes = Vec::new();
         while self.at < self.text.len() {
             let length = self.rest().find("{{").unwrap_or(self.rest().len());
@@ -89,7 +95,7 @@ impl<'t> Reader<'t> {
                 "break" | "continue" => {
                     self.at += word.len();
                     if self.ranges == 0 {
-                        return Err(self.wrong(&format!("{{{{{word}}}}} outside {{{{range}}}}")));
+                        return Err(self.wrong(format!("{{{{{word}}}}} outside {{{{range}}}}")));
                     }
                     self.close(start)?;
                     nodes.push(if word == "break" {
@@ -99,7 +105,9 @@ impl<'t> Reader<'t> {
                     });
                 }
                 "define" | "template" | "block" => {
-                    return Err(self.wrong(&format!("{{{{{word}}}}} is not modelled")));
+                    return Err(self.wrong(
+                        catalogue::NOT_MODELLED.with(&[("what", &format!("{{{{{word}}}}}"))]),
+                    ));
                 }
                 _ => {
                     let pipe = self.pipe(false)?;
@@ -112,7 +120,7 @@ impl<'t> Reader<'t> {
     }
 
     /// A comment, which has an action of its own.
-    fn comment(&mut self, trims: bool) -> Result<bool, String> {
+    fn comment(&mut self, trims: bool) -> Result<bool, Sentence> {
         let text = self.rest();
         let text = if trims {
             text.trim_start_matches(SPACE)
@@ -151,7 +159,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The end of an action.
-    fn close(&mut self, start: usize) -> Result<(), String> {
+    fn close(&mut self, start: usize) -> Result<(), Sentence> {
         if self.ends() {
             return Ok(());
         }
@@ -166,7 +174,7 @@ impl<'t> Reader<'t> {
             }
             Some('\'') => Err(self.wrong("malformed character constant")),
             Some(other) => {
-                Err(self.wrong(&format!("unexpected {:?} in operand", other.to_string())))
+                Err(self.wrong(format!("unexpected {:?} in operand", other.to_string())))
             }
         }
     }
@@ -188,7 +196,7 @@ impl<'t> Reader<'t> {
     }
 
     /// `if`, `with` or `range` with all that belongs to it.
-    fn block(&mut self, word: &str) -> Result<Node, String> {
+    fn block(&mut self, word: &str) -> Result<Node, Sentence> {
         self.deeper()?;
         let (start, mark) = (self.at, self.variables.len());
         let pipe = self.pipe(word == "range")?;
@@ -230,7 +238,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Commands with `|` between them, and variables before them.
-    fn pipe(&mut self, is_range: bool) -> Result<Pipe, String> {
+    fn pipe(&mut self, is_range: bool) -> Result<Pipe, Sentence> {
         self.blanks();
         let from = self.at;
         let (variables, assigns) = self.declared(is_range);
@@ -250,7 +258,7 @@ impl<'t> Reader<'t> {
             {
                 let text = &self.text[first.from..first.to];
                 let place = commands.len() + 1;
-                return Err(self.wrong(&format!(
+                return Err(self.wrong(format!(
                     "non executable command in pipeline stage {place}: {text}"
                 )));
             }
@@ -298,7 +306,7 @@ impl<'t> Reader<'t> {
         (Vec::new(), false)
     }
 
-    fn command(&mut self) -> Result<Vec<Argument>, String> {
+    fn command(&mut self) -> Result<Vec<Argument>, Sentence> {
         let mut arguments = Vec::new();
         loop {
             self.blanks();
@@ -314,7 +322,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn operand(&mut self) -> Result<Argument, String> {
+    fn operand(&mut self) -> Result<Argument, Sentence> {
         let from = self.at;
         let first = self.rest().chars().next().unwrap_or(' ');
         let mut what = match first {
@@ -331,7 +339,7 @@ impl<'t> Reader<'t> {
                 let name = format!("${}", self.word());
                 self.at += self.word().len();
                 if !self.variables.contains(&name) {
-                    return Err(self.wrong(&format!("undefined variable {name:?}")));
+                    return Err(self.wrong(format!("undefined variable {name:?}")));
                 }
                 What::Variable(name, Vec::new())
             }
@@ -367,11 +375,11 @@ impl<'t> Reader<'t> {
                     {
                         What::Function(word.to_owned())
                     }
-                    _ => return Err(self.wrong(&format!("function {word:?} not defined"))),
+                    _ => return Err(self.wrong(format!("function {word:?} not defined"))),
                 }
             }
             '\'' => return Err(self.wrong("malformed character constant")),
-            _ => return Err(self.wrong(&format!("unexpected {:?} in command", first.to_string()))),
+            _ => return Err(self.wrong(format!("unexpected {:?} in command", first.to_string()))),
         };
         if let What::Function(word) = &what {
             self.at += word.len();
@@ -403,7 +411,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn quoted(&mut self) -> Result<String, String> {
+    fn quoted(&mut self) -> Result<String, Sentence> {
         let mut characters = self.rest().char_indices().skip(1);
         let mut text = String::new();
         while let Some((at, character)) = characters.next() {
@@ -427,14 +435,14 @@ impl<'t> Reader<'t> {
         Err(self.wrong("unterminated quoted string"))
     }
 
-    fn number(&mut self) -> Result<Value, String> {
+    fn number(&mut self) -> Result<Value, Sentence> {
         let rest = self.rest();
         let end = rest[1..].find(|letter: char| !is_letter(letter) && letter != '.');
         let text = &rest[..end.map_or(rest.len(), |end| end + 1)];
         let number = match text.parse::<i64>() {
             Ok(number) => Value::Int(number),
             Err(_) if is_fraction(text) => Value::Number(text.into()),
-            Err(_) => return Err(self.wrong(&format!("bad number syntax: {text:?}"))),
+            Err(_) => return Err(self.wrong(format!("bad number syntax: {text:?}"))),
         };
         self.at += text.len();
         Ok(number)

@@ -1,5 +1,6 @@
 //! Carrying a template out over a document. Source: Go's `text/template/exec.go`.
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::value::Value;
 
 use super::functions::{self, Text};
@@ -17,7 +18,7 @@ pub(super) fn print(
     template: &Template,
     document: &Value,
     left: usize,
-) -> Result<String, (String, String)> {
+) -> Result<String, (String, Sentence)> {
     let document = Got::plain(document.clone());
     let mut run = Run {
         template,
@@ -90,40 +91,41 @@ struct Run<'t> {
 }
 
 impl<'t> Run<'t> {
-    fn wrong(&self, at: usize, (from, to): (usize, usize), said: &str) -> String {
+    fn wrong(&self, at: usize, (from, to): (usize, usize), said: impl Into<Sentence>) -> Sentence {
         let (text, name) = (&self.template.text, self.template.dialect.name);
         let before = &text[..at];
         let line = before.matches('\n').count() + 1;
         let column = at - before.rfind('\n').map_or(0, |end| end + 1);
-        format!(
-            "template: {name}:{line}:{column}: executing \"{name}\" at <{}>: {said}",
+        let place = format!(
+            "template: {name}:{line}:{column}: executing \"{name}\" at <{}>: ",
             &text[from..to]
-        )
+        );
+        said.into().behind(&place)
     }
 
-    fn step(&mut self, count: usize) -> Result<(), String> {
+    fn step(&mut self, count: usize) -> Result<(), Sentence> {
         self.steps += count;
         if self.steps <= STEPS_MAX {
             return Ok(());
         }
         let name = self.template.dialect.name;
-        Err(format!(
-            "template: {name}: it takes longer than {STEPS_MAX} steps"
-        ))
+        let most = catalogue::TEMPLATE_TAKES.with(&[("most", &STEPS_MAX)]);
+        Err(most.behind(&format!("template: {name}: ")))
     }
 
     fn write(
         &mut self,
-        write: impl FnOnce(&mut Text<'_>) -> Result<(), String>,
-    ) -> Result<(), String> {
+        write: impl FnOnce(&mut Text<'_>) -> Result<(), Sentence>,
+    ) -> Result<(), Sentence> {
         let mut text = Text {
             out: &mut self.out,
             left: &mut self.left,
         };
-        write(&mut text).map_err(|said| format!("template: {}: {said}", self.template.dialect.name))
+        write(&mut text)
+            .map_err(|said| said.behind(&format!("template: {}: ", self.template.dialect.name)))
     }
 
-    fn list(&mut self, nodes: &'t [Node], dot: &Got) -> Result<Flow, String> {
+    fn list(&mut self, nodes: &'t [Node], dot: &Got) -> Result<Flow, Sentence> {
         for node in nodes {
             self.step(1)?;
             match node {
@@ -179,7 +181,7 @@ impl<'t> Run<'t> {
         inner: &'t [Node],
         otherwise: &'t [Node],
         dot: &Got,
-    ) -> Result<(), String> {
+    ) -> Result<(), Sentence> {
         let value = self.pipe(pipe, dot)?;
         let number = |place: usize| Value::Int(i64::try_from(place).unwrap_or(i64::MAX));
         let is_empty = match &value.value {
@@ -207,7 +209,7 @@ impl<'t> Run<'t> {
             }
             other => {
                 let said = format!("range can't iterate over {}", functions::show(other));
-                return Err(self.wrong(pipe.from, (pipe.from, pipe.to), &said));
+                return Err(self.wrong(pipe.from, (pipe.from, pipe.to), said));
             }
         };
         if is_empty {
@@ -222,7 +224,7 @@ impl<'t> Run<'t> {
         pipe: &'t Pipe,
         inner: &'t [Node],
         items: impl Iterator<Item = (Value, Got)>,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, Sentence> {
         let mark = self.variables.len();
         let mut is_empty = true;
         for (key, item) in items {
@@ -246,7 +248,7 @@ impl<'t> Run<'t> {
     }
 
     /// Gives a variable its value, a new one unless the pipe assigns.
-    fn name(&mut self, pipe: &'t Pipe, name: &'t str, value: Got) -> Result<(), String> {
+    fn name(&mut self, pipe: &'t Pipe, name: &'t str, value: Got) -> Result<(), Sentence> {
         if !pipe.assigns {
             self.variables.push((name, value));
             return Ok(());
@@ -261,10 +263,10 @@ impl<'t> Run<'t> {
         let (at, span) = last.map_or((pipe.from, (pipe.from, pipe.to)), |word| {
             (word.at, (word.from, word.to))
         });
-        Err(self.wrong(at, span, &format!("undefined variable: {name}")))
+        Err(self.wrong(at, span, format!("undefined variable: {name}")))
     }
 
-    fn pipe(&mut self, pipe: &'t Pipe, dot: &Got) -> Result<Got, String> {
+    fn pipe(&mut self, pipe: &'t Pipe, dot: &Got) -> Result<Got, Sentence> {
         let mut value: Option<Got> = None;
         for command in &pipe.commands {
             let next = self.command(command, value.take(), dot)?;
@@ -290,7 +292,7 @@ impl<'t> Run<'t> {
         words: &'t [Argument],
         last: Option<Got>,
         dot: &Got,
-    ) -> Result<Got, String> {
+    ) -> Result<Got, Sentence> {
         let Some((first, rest)) = words.split_first() else {
             return Ok(Got::NOTHING);
         };
@@ -315,7 +317,7 @@ impl<'t> Run<'t> {
                 "can't give argument to non-function {}",
                 &self.template.text[first.from..first.to]
             );
-            return Err(self.wrong(first.at, (first.from, first.to), &said));
+            return Err(self.wrong(first.at, (first.from, first.to), said));
         }
         if let What::Nil = first.what {
             return Err(self.wrong(first.at, (first.from, first.to), "nil is not a command"));
@@ -330,7 +332,7 @@ impl<'t> Run<'t> {
         (rest, end): (&'t [Argument], usize),
         last: Option<Got>,
         dot: &Got,
-    ) -> Result<Got, String> {
+    ) -> Result<Got, Sentence> {
         // `and` and `or` look no further than they must.
         if let "and" | "or" = name {
             let mut value = Got::NOTHING;
@@ -350,16 +352,16 @@ impl<'t> Run<'t> {
         let missing = self.template.dialect.missing;
         functions::call(name, &values, missing, &mut self.left).map_err(|said| {
             // A wrong number of arguments is the name's fault, what a function says the command's.
-            let end = if said.starts_with("wrong number") {
+            let end = if said.words().starts_with("wrong number") {
                 first.to
             } else {
                 end
             };
-            self.wrong(first.at, (first.from, end), &said)
+            self.wrong(first.at, (first.from, end), said)
         })
     }
 
-    fn argument(&mut self, word: &'t Argument, dot: &Got) -> Result<Got, String> {
+    fn argument(&mut self, word: &'t Argument, dot: &Got) -> Result<Got, Sentence> {
         match &word.what {
             What::Dot => Ok(dot.clone()),
             What::Nil => Ok(Got::NOTHING),
@@ -380,7 +382,7 @@ impl<'t> Run<'t> {
         }
     }
 
-    fn walk(&self, start: Got, path: &[String], word: &Argument) -> Result<Got, String> {
+    fn walk(&self, start: Got, path: &[String], word: &Argument) -> Result<Got, Sentence> {
         let wrong = |said: &str| Err(self.wrong(word.at, (word.from, word.to), said));
         let dialect = self.template.dialect;
         let mut got = start;

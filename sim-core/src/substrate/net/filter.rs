@@ -415,7 +415,7 @@ pub fn walk(
     if !pass {
         for way in &mut open {
             way.end = End::Dropped;
-            way.steps.push(format!("{name}: policy of {hook} is DROP"));
+            way.steps.push(format!("{name}: -P {hook} DROP"));
         }
     }
     closed.append(&mut open);

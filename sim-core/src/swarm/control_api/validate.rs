@@ -8,6 +8,8 @@ use crate::api::swarm::service::{
 };
 use crate::base::arrange::Arrange;
 use crate::base::limits::{MAX_PUBLISHED_PORTS, MAX_REPLICAS};
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::SimDuration;
 use crate::swarm::SwarmPlane;
@@ -103,15 +105,18 @@ impl SwarmPlane {
             ServiceMode::Global | ServiceMode::GlobalJob => 0,
         };
         if tasks > MAX_REPLICAS {
-            return Err(invalid(format!(
-                "{tasks} tasks of one service at a time are not modelled; {MAX_REPLICAS} are"
-            )));
+            let many = catalogue::SO_MANY.with(&[("count", &tasks), ("most", &MAX_REPLICAS)]);
+            return Err(invalid(many.and("what", catalogue::AT_A_TIME.plain())));
         }
         if spec.ports.len() > MAX_PUBLISHED_PORTS {
-            return Err(invalid(format!(
-                "{} published ports are not modelled; {MAX_PUBLISHED_PORTS} are",
-                spec.ports.len()
-            )));
+            let many = [
+                ("count", &spec.ports.len() as &dyn std::fmt::Display),
+                ("most", &MAX_PUBLISHED_PORTS),
+            ];
+            let many = catalogue::SO_MANY.with(&many);
+            return Err(invalid(
+                many.and("what", catalogue::PUBLISHED_PORTS.plain()),
+            ));
         }
         constraint::parse(&spec.task.placement.constraints).map_err(invalid)?;
         update(&spec.update_config)?;
@@ -206,7 +211,7 @@ impl SwarmPlane {
     }
 }
 
-fn invalid(message: impl Into<String>) -> Refusal {
+fn invalid(message: impl Into<Passage>) -> Refusal {
     Refusal::new(Code::InvalidArgument, message)
 }
 

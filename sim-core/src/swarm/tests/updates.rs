@@ -203,7 +203,7 @@ fn a_stack_is_deployed_in_order_and_stops_at_the_first_refusal() {
     let error = outcome.error.expect("refused");
     assert!(error.starts_with(
         "failed to create service s_extra: Error response from daemon: rpc error: code = InvalidArgument desc = port '5000' is already in use by service 's_vote'"
-    ), "{error}");
+    ), "{}", &*error);
     let Ok(Response::Stack(outcome)) = rig.request(Request::RemoveStack("s".into())) else {
         panic!("a stack's removal answers with what was printed");
     };

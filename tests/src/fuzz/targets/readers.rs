@@ -193,7 +193,7 @@ pub(super) fn schema(text: &str) -> String {
     };
     let made = match parse::parse(&schema, "spec.validation.openAPIV3Schema") {
         Ok(made) => made,
-        Err(faults) => return faults.iter().map(|fault| fault.message.as_str()).collect(),
+        Err(faults) => return faults.iter().map(|fault| &*fault.message).collect(),
     };
     let Ok(mut object) = Value::parse_json(object) else {
         return "no JSON".to_owned();
@@ -206,6 +206,6 @@ pub(super) fn schema(text: &str) -> String {
     assert_eq!(object, once, "pruning and filling in twice is as once");
     validate::validate(&object, &made)
         .iter()
-        .map(|fault| fault.message.as_str())
+        .map(|fault| &*fault.message)
         .collect()
 }

@@ -39,7 +39,7 @@ pub(super) fn lines(command: &str, text: &str) -> String {
             continue;
         }
         let output = session.line(&line);
-        let _ = write!(said, "{}{}", output.code, output.stderr);
+        let _ = write!(said, "{}{}", output.code, &*output.stderr);
     }
     session.run("sim advance 2s");
     said
@@ -94,7 +94,7 @@ pub(super) fn play(text: &str) -> String {
             shorten(&mut simple.words);
         }
         let output = opened.session.line(&line);
-        let _ = write!(said, "{}{}", output.code, output.stderr);
+        let _ = write!(said, "{}{}", output.code, &*output.stderr);
     }
     opened.session.run("sim advance 3s");
     said

@@ -257,7 +257,9 @@ fn one_off(session: &mut Session, global: &Global, words: &[String]) -> Result<O
         Err(refusal) => {
             return Err(Output::error(
                 1,
-                notes.then(format!("Error response from daemon: {}", refusal.message)),
+                notes
+                    .then("Error response from daemon: ")
+                    .then(refusal.message),
             ));
         }
     }

@@ -200,8 +200,9 @@ fn scales(pairs: &[&str]) -> Result<Vec<(Arc<str>, u32)>, Output> {
             if count > MAX_REPLICAS {
                 return Err(Output::error(
                     1,
-                    catalogue::CONTAINERS_MANY
-                        .with(&[("containers", &count), ("most", &MAX_REPLICAS)]),
+                    catalogue::SO_MANY
+                        .with(&[("count", &count), ("most", &MAX_REPLICAS)])
+                        .and("what", catalogue::OF_ONE_SERVICE.plain()),
                 ));
             }
             Ok((Arc::from(name), count))

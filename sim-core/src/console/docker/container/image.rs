@@ -318,7 +318,7 @@ fn fetch(session: &mut Session, image: &str, missing_only: bool) -> Result<(), S
     let number = match verb::give(session, request) {
         Ok(Ok(Response::Operation(number))) => number,
         Ok(Ok(_)) => return Ok(()),
-        Ok(Err(refusal)) => return Err(refusal.message),
+        Ok(Err(refusal)) => return Err(refusal.message.into()),
         Err(output) => return Err(output.stderr.trim_end().to_owned()),
     };
     let result = |session: &Session| {

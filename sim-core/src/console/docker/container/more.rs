@@ -4,7 +4,9 @@
 use super::row::Engine;
 use super::{until, verb};
 use crate::base::arrange::Arrange;
+use crate::base::sentence::Sentence;
 use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
 use crate::compose::Request;
@@ -268,17 +270,14 @@ fn events(session: &mut Session, words: &[String]) -> Result<Output, Output> {
         None | Some("") => Form::Plain,
         Some("json" | "{{json .}}") => Form::Json,
         Some(format) => {
-            let wrong = |error: &str| Output::error(64, format!("Error parsing format: {error}"));
-            let wanted = template::of_type(format, "*events.Message").map_err(|error| {
-                wrong(
-                    error
-                        .strip_prefix("template parsing error: ")
-                        .unwrap_or(&error),
-                )
-            })?;
+            let wrong = |error: Sentence| {
+                let error = Passage::from(error).without_start("template parsing error: ");
+                Output::error(64, Passage::from("Error parsing format: ").then(error))
+            };
+            let wanted = template::of_type(format, "*events.Message").map_err(wrong)?;
             // It is tried before anything happens.
             let none = EngineEvent::default();
-            template::print(&wanted, &object(&none, FIELDS)).map_err(|error| wrong(&error))?;
+            template::print(&wanted, &object(&none, FIELDS)).map_err(wrong)?;
             Form::Template(wanted)
         }
     };

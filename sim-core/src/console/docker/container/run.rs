@@ -222,27 +222,25 @@ fn create(
             catalogue::ON_COMPOSE_HOST.with(&[("word", &word)]),
         ));
     }
-    let refuse = |message: &str| {
-        Output::error(
-            125,
-            format!("docker: {message}\n\nRun 'docker {word} --help' for more information"),
-        )
+    let refuse = |message: Passage| {
+        let more = format!("\n\nRun 'docker {word} --help' for more information");
+        Output::error(125, Passage::from("docker: ").then(message).then(more))
     };
-    let config = config(session, parsed).map_err(|message| refuse(&message))?;
+    let config = config(session, parsed).map_err(refuse)?;
     if config.auto_remove && config.restart != Restart::No {
         return Err(refuse(
-            "conflicting options: cannot specify both --restart and --rm",
+            "conflicting options: cannot specify both --restart and --rm".into(),
         ));
     }
     let policy = parsed.value("pull").unwrap_or("missing");
     if !matches!(policy, "missing" | "always" | "never") {
-        return Err(refuse(&format!(
+        return Err(refuse(format!(
             "invalid pull option: '{policy}': must be one of \"always\", \"missing\" or \"never\""
-        )));
+        ).into()));
     }
     let fetched = image::ensure(session, &config.image, policy, parsed.has("quiet"), notes);
     if let Err(message) = fetched {
-        let mut output = refuse(&message);
+        let mut output = refuse(message.into());
         output.stderr.put_before(&*notes);
         return Err(output);
     }
@@ -251,9 +249,9 @@ fn create(
         None => random_name(session),
     };
     if !valid_name(&name) {
-        return Err(refuse(&format!(
+        return Err(refuse(format!(
             "Error response from daemon: Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
-        )));
+        ).into()));
     }
     let request = Request::Create {
         name: name.into(),
@@ -263,13 +261,13 @@ fn create(
     match verb::give(session, request)? {
         Ok(Response::Containers(ids)) => Ok(ids.into_iter().next().unwrap_or_default()),
         Ok(Response::Operation(_) | Response::Lines(_)) => Ok(String::new()),
-        Err(refusal) if refusal.message.starts_with("Cannot connect") => {
-            Err(Output::error(125, format!("docker: {}", refusal.message)))
-        }
-        Err(refusal) => Err(refuse(&format!(
-            "Error response from daemon: {}",
-            refusal.message
-        ))),
+        Err(refusal) if refusal.message.starts_with("Cannot connect") => Err(Output::error(
+            125,
+            Passage::from("docker: ").then(refusal.message),
+        )),
+        Err(refusal) => Err(refuse(
+            Passage::from("Error response from daemon: ").then(refusal.message),
+        )),
     }
 }
 
@@ -329,7 +327,7 @@ fn random_name(session: &Session) -> String {
 }
 
 /// The configuration that flags describe.
-fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String> {
+fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, Passage> {
     let text = |name: &str| -> Arc<str> { parsed.value(name).unwrap_or_default().into() };
     let texts =
         |name: &str| -> Vec<Arc<str>> { parsed.values(name).into_iter().map(Arc::from).collect() };
@@ -341,7 +339,7 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String>
         } else {
             "invalid reference format".to_owned()
         };
-        return Err(reason);
+        return Err(reason.into());
     }
     let command: Vec<Arc<str>> = parsed.words[1..]
         .iter()
@@ -380,9 +378,8 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, String>
     let mut ports: Vec<Port> = Vec::new();
     for value in parsed.values("publish") {
         ports.extend(port::parse(value).map_err(|message| {
-            let mut letters = message.chars();
-            let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-            first.into_iter().chain(letters).collect::<String>()
+            let first = message.chars().next().map(String::from).unwrap_or_default();
+            Passage::from(first.to_ascii_lowercase()).then(message.without_start(&first))
         })?);
     }
     let mut expose = SortedSet::new();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::row::Engine;
 use super::until;
 use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
 use crate::compose::{Refusal, Request, Response};
 use crate::console;
@@ -226,7 +227,7 @@ pub fn act(session: &mut Session, request: Request) -> Result<Response, Output> 
         } else {
             "Error response from daemon: "
         };
-        Output::error(refusal.code, format!("{prefix}{}", refusal.message))
+        Output::error(refusal.code, Passage::from(prefix).then(refusal.message))
     })
 }
 

@@ -2,6 +2,7 @@
 //! Source: `k8s.io/kubectl/pkg/cmd/create`.
 
 use crate::base::quantity::Quantity;
+use crate::base::sentence::Sentence;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of};
 use crate::manifest::value::Value;
@@ -221,7 +222,7 @@ fn quota(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
                 "Invalid argument syntax {pair}, expected <resource>=<value>"
             ))
         })?;
-        Quantity::parse(amount).map_err(|error| Problem::error(error.to_string()))?;
+        Quantity::parse(amount).map_err(|error| Problem::error(Sentence::from(error)))?;
         object.set_path(&["spec", "hard", resource], amount.into());
     }
     let scopes = call.arguments.flag("scopes").unwrap_or("");

@@ -8,7 +8,7 @@ fn obstacle(orchestrator: Orchestrator, lines: &[&str]) -> Option<(String, Strin
     let nodes = ["sim node add cp-1", "sim node add w-1", "sim advance 60s"];
     for line in nodes.iter().chain(lines) {
         let output = session.run(line);
-        assert_eq!(output.code, 0, "{line}: {}", output.stderr);
+        assert_eq!(output.code, 0, "{line}: {}", &*output.stderr);
     }
     let world = session.world(orchestrator).expect("it is the only one");
     world.obstacle()

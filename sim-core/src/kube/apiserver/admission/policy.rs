@@ -7,6 +7,8 @@
 //! Deployments give. Not asked: writes of statuses, the garbage collectors, preemption. Parameters, the authorizer and warnings are refused
 //! when the policy or the binding is written.
 
+use crate::base::sentence::catalogue;
+use crate::base::sentence::passage::Passage;
 use crate::kube::kinds::Kind;
 use crate::kube::store::document::{DocumentKey, POLICY_BINDINGS};
 use crate::kube::turn::Turn;
@@ -70,7 +72,7 @@ fn variables_of(policy: &Value) -> impl Iterator<Item = (&str, &str)> {
         .filter_map(|one| Some((one.str_at(&["name"])?, one.str_at(&["expression"])?)))
 }
 
-fn compile(text: &str) -> Result<Program, String> {
+fn compile(text: &str) -> Result<Program, Passage> {
     let names = [
         "object",
         "oldObject",
@@ -80,16 +82,25 @@ fn compile(text: &str) -> Result<Program, String> {
     ];
     Program::new(text, &names.map(|name| (name, Ty::Any))).map_err(|why| match text {
         text if text.contains("params") || text.contains("authorizer") => {
-            "not modelled: params and authorizer in CEL".to_owned()
+            let names = [("name", &"params, authorizer" as &dyn std::fmt::Display)];
+            catalogue::UNMODELLED_CEL.with(&names).into()
         }
         text => why.message(text),
     })
 }
 
+/// What an expression of a stored policy gives; what cannot be compiled was refused when it was written.
+fn evaluate(text: &str, names: &[(&'static str, Value)], cost: &mut u32) -> Result<Value, String> {
+    compile(text)?.eval(names, cost)
+}
+
 /// What is wrong with a policy or a binding.
 pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
     let mut causes = Vec::new();
-    let unmodelled = |path: &str| cause(path, "Forbidden: not modelled");
+    let unmodelled = |path: &str| {
+        let why = Passage::from("Forbidden: ").then(catalogue::UNMODELLED.plain());
+        cause(path, why)
+    };
     if kind.kind == "ValidatingAdmissionPolicyBinding" {
         if object
             .str_at(&["spec", "policyName"])
@@ -163,11 +174,12 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
                 {
                     continue;
                 }
-                Ok(_) if wanted == Ty::Bool => "must evaluate to bool".to_owned(),
-                Ok(_) => "must evaluate to string".to_owned(),
+                Ok(_) if wanted == Ty::Bool => "must evaluate to bool".into(),
+                Ok(_) => "must evaluate to string".into(),
                 Err(why) => why,
             };
-            causes.push(cause(at, format!("Invalid value: {text:?}: {why}")));
+            let before = Passage::from(format!("Invalid value: {text:?}: "));
+            causes.push(cause(at, before.then(why)));
         }
     }
     causes
@@ -215,7 +227,7 @@ pub fn check(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
 }
 
 fn refusal(attempt: &Attempt<'_>, why: String, reason: &str) -> Refusal {
-    let mut refusal = Refusal::forbidden(attempt.kind, attempt.name, &why);
+    let mut refusal = Refusal::forbidden(attempt.kind, attempt.name, why.as_str());
     (refusal.code, refusal.reason) = match reason {
         "Forbidden" => (403, "Forbidden"),
         "Unauthorized" => (401, "Unauthorized"),
@@ -223,7 +235,7 @@ fn refusal(attempt: &Attempt<'_>, why: String, reason: &str) -> Refusal {
         _ => (422, "Invalid"),
     };
     // kubectl prints the resource, and the cause with its field, which is empty.
-    refusal.kind = attempt.kind.plural.to_owned();
+    refusal.kind = attempt.kind.plural.into();
     refusal.causes = vec![cause("", format!(": {why}"))];
     refusal
 }
@@ -237,7 +249,7 @@ fn denial<'v>(
     let mut cost = COST_MAX * 10;
     let mut names = scope(attempt, turn);
     for (name, text) in variables_of(policy) {
-        let made = compile(text).and_then(|program| program.eval(&names, &mut cost));
+        let made = evaluate(text, &names, &mut cost);
         if let (Ok(made), Some((_, variables))) = (made, names.last_mut()) {
             variables.set(name, made);
         }
@@ -245,7 +257,7 @@ fn denial<'v>(
     let ignores = policy.str_at(&["spec", "failurePolicy"]) == Some("Ignore");
     for condition in list(policy, &["spec", "matchConditions"]) {
         let text = condition.str_at(&["expression"]).unwrap_or("");
-        match compile(text).and_then(|program| program.eval(&names, &mut cost)) {
+        match evaluate(text, &names, &mut cost) {
             Ok(Value::Bool(true)) => {}
             Ok(_) => return None,
             Err(_) if ignores => return None,
@@ -260,14 +272,14 @@ fn denial<'v>(
                 .filter(|text| !text.is_empty())
         };
         let expression = text("expression").unwrap_or("");
-        let result = compile(expression).and_then(|program| program.eval(&names, &mut cost));
+        let result = evaluate(expression, &names, &mut cost);
         let message = match result {
             Ok(Value::Bool(true)) => continue,
             Err(_) if ignores => continue,
             Err(why) => format!("expression '{expression}' resulted in error: {why}"),
             Ok(_) => {
                 let made = text("messageExpression")
-                    .and_then(|text| compile(text).ok()?.eval(&names, &mut cost).ok());
+                    .and_then(|text| evaluate(text, &names, &mut cost).ok());
                 let made = made.as_ref().and_then(Value::as_str).map(str::trim);
                 made.filter(|made| !made.is_empty() && !made.contains('\n'))
                     .or(text("message"))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
 use crate::kube::apiserver::Cause;
+use crate::kube::apiserver::refusal::cause;
 use crate::kube::kinds::Kind;
 use crate::kube::store::Store;
 use crate::kube::store::document::DocumentKey;
@@ -166,8 +167,5 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
             "Invalid value: \"{handler}\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
         )
     };
-    vec![Cause {
-        field: "handler".to_owned(),
-        message,
-    }]
+    vec![cause("handler", message)]
 }

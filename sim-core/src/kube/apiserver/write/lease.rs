@@ -1,5 +1,6 @@
 //! Leases that their holders renew: they are made when somebody reads them and are not stored.
 
+use crate::base::sentence::catalogue;
 use crate::kube::apiserver::Refusal;
 use crate::kube::control_plane::leases;
 use crate::kube::kinds::Kind;
@@ -33,11 +34,7 @@ pub fn is_renewed(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>)
 /// Refuses to write an object that is not stored.
 pub fn missing(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Refusal {
     if is_renewed(kind, namespace, name, turn) {
-        return Refusal::forbidden(
-            kind,
-            name,
-            "its holder renews it; writing it is not modelled",
-        );
+        return Refusal::forbidden(kind, name, catalogue::LEASE_RENEWED.plain());
     }
     Refusal::not_found(kind, name)
 }

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::Sentence;
+use crate::base::sentence::passage::{Passage, Stretch};
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::{Cause, Refusal, admission, custom, known, read};
 use crate::kube::kinds::Kind;
@@ -153,7 +155,7 @@ pub(in crate::kube::apiserver) fn parse(
             .iter()
             .filter(|diagnostic| diagnostic.severity == Severity::Error);
         let causes = errors
-            .map(|diagnostic| split(&diagnostic.message.words()))
+            .map(|diagnostic| split(&diagnostic.message))
             .collect();
         return Err(Refusal::invalid(kind, &name, causes));
     };
@@ -219,10 +221,20 @@ fn write_out(secret: &mut Value) {
 }
 
 /// A diagnostic's message is `path: what is wrong`.
-fn split(message: &str) -> Cause {
-    match message.split_once(": ") {
-        Some((field, rest)) => cause(field, rest),
-        None => cause("", message),
+fn split(message: &Sentence) -> Cause {
+    let message = Passage::from(message.statement());
+    match message.stretches().next() {
+        Some(Stretch::Text(text)) => match text.split_once(": ") {
+            Some((field, rest)) => {
+                let start = text.len() - rest.len();
+                cause(field, message.clone().without_start(&text[..start]))
+            }
+            None => cause("", &message),
+        },
+        Some(Stretch::Said(_)) | None => match message.split_once(": ") {
+            Some((field, rest)) => cause(field, rest),
+            None => cause("", &message),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::api::resources::ResourceAmounts;
 use crate::base::quantity::Quantity;
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
 use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow, signed_s};
@@ -25,13 +26,16 @@ impl Overrides {
     ///
     /// # Errors
     /// A sentence when the value is no quantity.
-    pub fn set(&mut self, object: &str, metric: &str, value: &str) -> Result<(), String> {
+    pub fn set(&mut self, object: &str, metric: &str, value: &str) -> Result<(), Sentence> {
         let key = (object.to_owned(), metric.to_owned());
         if value.is_empty() {
             self.by_object.remove(&key);
             return Ok(());
         }
-        let quantity = Quantity::parse(value).map_err(|error| format!("\"{value}\": {error}"))?;
+        let quantity = Quantity::parse(value).map_err(|error| {
+            let amount = catalogue::AMOUNT.with(&[("word", &value)]);
+            amount.and("why", error.into())
+        })?;
         self.by_object.insert(key, quantity.milli_value());
         Ok(())
     }

@@ -19,8 +19,10 @@
 //! leads nowhere (`??` and a JSON value). A text that is one expression takes the value as it is;
 //! within a text it is written out. Without `??` a path that leads nowhere makes its child wait.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
+use crate::base::sentence::{Form, Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::manifest::value::Value;
 
@@ -105,55 +107,51 @@ impl Operator {
     ///
     /// # Errors
     /// A sentence that names the place.
-    pub fn parse(document: &Value) -> Result<Self, String> {
-        only(
-            document,
-            "an operator",
-            &["operator", "for", "children", "status"],
-        )?;
-        let name = required(document, "operator")?;
-        let resource = required(document, "for")?;
+    pub fn parse(document: &Value) -> Result<Self, Sentence> {
+        only(document, "", &["operator", "for", "children", "status"])?;
+        let name = required(document, "", "operator")?;
+        let resource = required(document, "", "for")?;
         if !resource.contains('.') {
-            return Err(format!(
-                "for: \"{resource}\" must be a custom resource with its group, e.g. websites.example.com"
-            ));
+            let example = [("examples", &"websites.example.com" as &dyn Display)];
+            let wrong = catalogue::NO_GROUP.with(&[("word", &resource)]);
+            return Err(at("for", wrong.advise(catalogue::EXAMPLES.with(&example))));
         }
         let list = document.get("children").and_then(Value::as_list);
-        let list = list.ok_or_else(|| "children: a list is required".to_owned())?;
+        let list = list.ok_or_else(|| at("children", needed(catalogue::KIND_LIST)))?;
         let mut children: Vec<Child> = Vec::new();
         for (index, entry) in list.iter().enumerate() {
-            let child = Child::parse(entry).map_err(|why| format!("children[{index}].{why}"))?;
+            let place = format!("children[{index}]");
+            let child = Child::parse(entry, &place)?;
             if children.iter().any(|known| known.name == child.name) {
-                return Err(format!(
-                    "children[{index}].name: \"{}\" is there twice",
-                    child.name
-                ));
+                let twice = catalogue::TWICE.with(&[("word", &child.name)]);
+                return Err(at(place + ".name", twice));
             }
             children.push(child);
         }
-        let status = document.get("status").map(|status| hole(status, 0));
+        let status = document.get("status");
+        let status = status.map(|status| hole(status, "status", 0));
         let plan = Self {
             name: name.into(),
             resource: resource.into(),
             children,
-            status: status.transpose().map_err(|why| format!("status: {why}"))?,
+            status: status.transpose()?,
         };
         plan.check_names()?;
         Ok(plan)
     }
 
     /// Children are named only after they are made.
-    fn check_names(&self) -> Result<(), String> {
+    fn check_names(&self) -> Result<(), Sentence> {
         let mut known: Vec<&str> = Vec::new();
         for child in &self.children {
             for hole in child.when.iter().chain([&child.template]) {
-                check(hole, &known).map_err(|why| format!("children {}: {why}", child.name))?;
+                check(hole, &known).map_err(|why| at(format!("children.{}", child.name), why))?;
             }
             known.push(&child.name);
         }
         self.status
             .iter()
-            .try_for_each(|status| check(status, &known).map_err(|why| format!("status: {why}")))
+            .try_for_each(|status| check(status, &known).map_err(|why| at("status", why)))
     }
 
     /// The status; fields whose expressions lead nowhere are left out. None: the plan has no status.
@@ -164,30 +162,28 @@ impl Operator {
 }
 
 impl Child {
-    fn parse(entry: &Value) -> Result<Self, String> {
-        only(entry, "a child", &["name", "when", "template"])?;
-        let name = required(entry, "name")?;
-        let template = entry.get("template").cloned().unwrap_or_default();
-        let text = |field: &str| {
-            let found = template.str_at(&[field]).filter(|text| !text.is_empty());
-            found
-                .map(str::to_owned)
-                .ok_or_else(|| format!("template.{field}: a text is required"))
-        };
-        let (api_version, kind) = (text("apiVersion")?, text("kind")?);
+    /// Reads a child, which stands at `place`.
+    fn parse(entry: &Value, place: &str) -> Result<Self, Sentence> {
+        only(entry, place, &["name", "when", "template"])?;
+        let name = required(entry, place, "name")?;
+        let nothing = Value::map();
+        let template = entry.get("template").unwrap_or(&nothing);
+        let below = format!("{place}.template");
+        let api_version = required(template, &below, "apiVersion")?;
+        let kind = required(template, &below, "kind")?;
         if matches!(kind.as_str(), "Pod" | "ReplicaSet" | "Node" | "Event") {
-            return Err(format!(
-                "template.kind: children of the kind {kind} are not modelled; a Deployment or a Job makes pods"
-            ));
+            let what = catalogue::CHILD_KIND.with(&[("kind", &kind)]);
+            return Err(at(below + ".kind", what));
         }
         if template.path(&["metadata", "name"]).is_none() {
-            return Err("template.metadata.name: a text is required".to_owned());
+            return Err(at(below + ".metadata.name", needed(catalogue::KIND_TEXT)));
         }
-        let when = entry.get("when").map(|when| hole(when, 0)).transpose();
+        let when = entry.get("when");
+        let when = when.map(|when| hole(when, &format!("{place}.when"), 0));
         Ok(Self {
             name: name.into(),
-            when: when.map_err(|why| format!("when: {why}"))?,
-            template: hole(&template, 0).map_err(|why| format!("template: {why}"))?,
+            when: when.transpose()?,
+            template: hole(template, &below, 0)?,
             api_version,
             kind,
         })
@@ -222,52 +218,73 @@ impl Child {
     }
 }
 
-fn only(value: &Value, what: &str, fields: &[&str]) -> Result<(), String> {
-    let Some(map) = value.as_map() else {
-        return Err(format!("{what} is written as a map"));
-    };
-    for (key, _) in map.iter() {
-        if !fields.contains(&&**key) {
-            return Err(format!(
-                "{key}: {what} has no such field; it has {}",
-                fields.join(", ")
-            ));
-        }
-    }
-    Ok(())
+/// What is wrong, at a place of the file.
+fn at(place: impl Display, what: Sentence) -> Sentence {
+    let place = catalogue::AT_PLACE.with(&[("place", &place)]);
+    place.and("what", what)
 }
 
-fn required(value: &Value, field: &str) -> Result<String, String> {
+/// Something of this form is missing.
+fn needed(kind: Form) -> Sentence {
+    catalogue::REQUIRED.plain().and("what", kind.plain())
+}
+
+/// A field's place.
+fn join(place: &str, field: &str) -> String {
+    if place.is_empty() {
+        return field.to_owned();
+    }
+    format!("{place}.{field}")
+}
+
+fn only(value: &Value, place: &str, fields: &[&str]) -> Result<(), Sentence> {
+    let Some(map) = value.as_map() else {
+        return Err(at(place, needed(catalogue::KIND_MAP)));
+    };
+    match map.iter().find(|(key, _)| !fields.contains(&&***key)) {
+        Some((key, _)) => {
+            let known = catalogue::FIELDS_ARE.with(&[("names", &fields.join(", "))]);
+            Err(at(join(place, key), known))
+        }
+        None => Ok(()),
+    }
+}
+
+fn required(value: &Value, place: &str, field: &str) -> Result<String, Sentence> {
     let text = value.str_at(&[field]).filter(|text| !text.is_empty());
     text.map(str::to_owned)
-        .ok_or_else(|| format!("{field}: a text is required"))
+        .ok_or_else(|| at(join(place, field), needed(catalogue::KIND_TEXT)))
 }
 
-fn hole(value: &Value, depth: u32) -> Result<Hole, String> {
+fn hole(value: &Value, place: &str, depth: u32) -> Result<Hole, Sentence> {
     if depth > DEPTH_MAX {
-        return Err(format!("more than {DEPTH_MAX} levels"));
+        let most = catalogue::MORE_THAN.with(&[("most", &DEPTH_MAX)]);
+        return Err(at(place, most.and("what", catalogue::LEVELS.plain())));
     }
     if let Some(map) = value.as_map() {
         let entries = map
             .iter()
-            .map(|(key, entry)| {
-                let inner = hole(entry, depth + 1).map_err(|why| format!("{key}: {why}"))?;
-                Ok((key.clone(), inner))
-            })
-            .collect::<Result<Vec<_>, String>>()?;
+            .map(|(key, entry)| Ok((key.clone(), hole(entry, &join(place, key), depth + 1)?)))
+            .collect::<Result<Vec<_>, Sentence>>()?;
         return Ok(Hole::Map(entries));
     }
     if let Some(list) = value.as_list() {
-        let items = list.iter().map(|item| hole(item, depth + 1));
+        let items = list.iter().enumerate();
+        let items = items.map(|(index, item)| hole(item, &format!("{place}[{index}]"), depth + 1));
         return Ok(Hole::List(items.collect::<Result<_, _>>()?));
     }
     match value.as_str() {
-        Some(text) if text.contains("${") => pieces(text),
+        Some(text) if text.contains("${") => pieces(text).map_err(|what| at(place, what)),
         _ => Ok(Hole::Plain(value.clone())),
     }
 }
 
-fn pieces(text: &str) -> Result<Hole, String> {
+/// What is wrong with a stretch of text.
+fn wrong(text: &str, why: Sentence) -> Sentence {
+    catalogue::AMOUNT.with(&[("word", &text)]).and("why", why)
+}
+
+fn pieces(text: &str) -> Result<Hole, Sentence> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -277,7 +294,7 @@ fn pieces(text: &str) -> Result<Hole, String> {
         let inner = &rest[at + 2..];
         let end = inner
             .find('}')
-            .ok_or_else(|| format!("\"{text}\": the closing }} is missing"))?;
+            .ok_or_else(|| wrong(text, catalogue::UNCLOSED.with(&[("sign", &"${")])))?;
         found.push(Piece::Value(expression(&inner[..end])?));
         rest = &inner[end + 1..];
     }
@@ -290,12 +307,12 @@ fn pieces(text: &str) -> Result<Hole, String> {
     }
 }
 
-fn expression(text: &str) -> Result<Expression, String> {
+fn expression(text: &str) -> Result<Expression, Sentence> {
     let (path, instead) = match text.split_once("??") {
         Some((path, instead)) => {
             let instead = instead.trim();
             let value = Value::parse_json(instead)
-                .map_err(|_| format!("\"{instead}\" after ?? is no JSON value"))?;
+                .map_err(|_| catalogue::NO_JSON.with(&[("word", &instead)]))?;
             (path.trim(), Some(value))
         }
         None => (text.trim(), None),
@@ -308,11 +325,12 @@ fn expression(text: &str) -> Result<Expression, String> {
         };
         let plain = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
         if key.is_empty() || !key.chars().all(plain) {
-            return Err(format!("\"{text}\": \"{part}\" is no name"));
+            return Err(wrong(text, catalogue::NO_NAME.with(&[("word", &part)])));
         }
         steps.push(Step::Key(key.to_owned()));
         while let Some(inner) = rest.strip_prefix('[') {
-            let wrong = || format!("\"{text}\": [N] or [\"key\"] is expected");
+            let right = "[0], [\"key\"]";
+            let wrong = || wrong(text, catalogue::ONE_OF.with(&[("names", &right)]));
             let end = inner.find(']').ok_or_else(wrong)?;
             let index = &inner[..end];
             steps.push(match index.trim_matches('"') {
@@ -326,7 +344,7 @@ fn expression(text: &str) -> Result<Expression, String> {
         [Step::Key(root), ..] if root == "self" => {}
         [Step::Key(root), Step::Key(_), ..] if root == "children" => {}
         _ => {
-            return Err(format!("\"{path}\" must begin with self or children.NAME"));
+            return Err(catalogue::ROOTS.with(&[("word", &path)]));
         }
     }
     Ok(Expression {
@@ -335,12 +353,12 @@ fn expression(text: &str) -> Result<Expression, String> {
     })
 }
 
-fn check(hole: &Hole, known: &[&str]) -> Result<(), String> {
+fn check(hole: &Hole, known: &[&str]) -> Result<(), Sentence> {
     let one = |expression: &Expression| match expression.path.as_slice() {
         [Step::Key(root), Step::Key(name), ..]
             if root == "children" && !known.contains(&name.as_str()) =>
         {
-            Err(format!("there is no child {name} before this place"))
+            Err(catalogue::NO_CHILD.with(&[("name", name)]))
         }
         _ => Ok(()),
     };
@@ -430,7 +448,7 @@ mod tests {
         Value::parse_json(text).expect("JSON")
     }
 
-    fn plan(text: &str) -> Result<Operator, String> {
+    fn plan(text: &str) -> Result<Operator, Sentence> {
         Operator::parse(&json(text))
     }
 
@@ -461,7 +479,7 @@ mod tests {
         for (text, why) in [
             (
                 r#"{"operator":"o","for":"w.e.com","children":[],"extra":1}"#,
-                "extra: an operator has no such field",
+                "extra: no such field; the fields are operator",
             ),
             (
                 r#"{"operator":"o","for":"w","children":[]}"#,
@@ -485,11 +503,12 @@ mod tests {
             ),
             (
                 r#"{"operator":"o","for":"w.e.com","children":[],"status":{"a":"${self.y"}}"#,
-                "the closing } is missing",
+                "status.a: \"${self.y\": unclosed ${",
             ),
         ] {
             let found = plan(text).expect_err(text);
-            assert!(found.contains(why), "{found}");
+            assert!(found.to_string().contains(why), "{found}");
+            assert_eq!(found.key(), "at-place", "it can be translated");
         }
     }
 }

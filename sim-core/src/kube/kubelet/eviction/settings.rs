@@ -1,6 +1,7 @@
 //! The eviction manager's configuration.
 //! Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`, `pkg/kubelet/eviction/helpers.go`.
 
+use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::SimDuration;
 use crate::kube::thresholds::{SIGNALS, Signal, Thresholds, entries};
 
@@ -64,7 +65,7 @@ impl EvictionSettings {
     ///
     /// # Errors
     /// A sentence when the value is not one for the key.
-    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, String> {
+    pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         if SOFT.contains(&key) {
             let soft = Thresholds::parse(value)?;
             // A kubelet does not start with one and without the other: the periods come first.
@@ -73,7 +74,8 @@ impl EvictionSettings {
                     return Err(format!(
                         "grace period must be specified for the soft eviction threshold {}",
                         signal.name()
-                    ));
+                    )
+                    .into());
                 }
             }
             self.soft = soft;
@@ -81,7 +83,9 @@ impl EvictionSettings {
             let mut grace = [None; SIGNALS];
             for entry in entries(value) {
                 let (signal, span) = entry.split_once('=').ok_or_else(|| {
-                    format!("{key}: {entry}: malformed pair, expect string=string")
+                    Sentence::quoted(format!(
+                        "{key}: {entry}: malformed pair, expect string=string"
+                    ))
                 })?;
                 grace[Signal::parse(signal.trim())? as usize] = Some(SimDuration::parse(span)?);
             }
@@ -89,7 +93,7 @@ impl EvictionSettings {
         } else if MAX_GRACE.contains(&key) {
             let seconds: u64 = value
                 .parse()
-                .map_err(|_| format!("{key}: \"{value}\" is not a number of seconds"))?;
+                .map_err(|_| catalogue::SETTING_SECONDS.with(&[("key", &key), ("word", &value)]))?;
             self.max_pod_grace = SimDuration::from_secs(seconds);
         } else if RECLAIM.contains(&key) {
             self.minimum_reclaim = Thresholds::parse_amounts(value)?;
