@@ -210,6 +210,26 @@ fn write(pattern: &Pattern<&str>, message: &mut Message, place: &str) {
     }
 }
 
+/// Keys of the engine's forms, in the order of its catalogue.
+fn catalogue() -> Vec<String> {
+    let path = Path::new("../sim-core/src/base/sentence/catalogue.rs");
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (_, forms) = text
+        .split_once("forms! {")
+        .expect("the catalogue has forms");
+    let keys = forms.lines().filter_map(|line| {
+        let (name, rest) = line.trim().split_once(" \"")?;
+        let is_name = name
+            .chars()
+            .all(|letter| letter.is_ascii_uppercase() || letter == '_' || letter.is_ascii_digit());
+        let (key, _) = rest.split_once("\" \"")?;
+        is_name.then(|| key.to_owned())
+    });
+    keys.collect()
+}
+
 fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
     let (_, first_file, first) = &languages[0];
     for (_, file, messages) in &languages[1..] {
@@ -286,12 +306,13 @@ fn generate(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
     code
 }
 
-/// The engine's sentences, a text for each language: lines of a key, a tab and the words. A table of
+/// The engine's sentences, a text for each language: lines of a key or a number, a tab and the words. A table of
 /// slices would be half as long again, and pointers do not pack.
 fn table(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
     let mut code = String::new();
+    let numbered = catalogue();
     for (_, file, messages) in languages {
-        let mut lines = String::new();
+        let mut lines: Vec<(usize, String)> = Vec::new();
         for (key, message) in messages {
             let Some(key) = key.strip_prefix(SAID) else {
                 continue;
@@ -303,8 +324,16 @@ fn table(languages: &[(&str, &str, BTreeMap<String, Message>)]) -> String {
             );
             let words = &message.gapped;
             assert!(!words.contains(['\t', '\n']), "{file}.ftl: `{SAID}{key}`");
-            let _ = writeln!(lines, "{key}\t{words}");
+            // What the engine does not name by number comes first.
+            let number = numbered.iter().position(|known| known == key);
+            let (place, name) = match number.map(|index| index + 1) {
+                Some(number) => (number, number.to_string()),
+                None => (0, key.to_owned()),
+            };
+            lines.push((place, format!("{name}\t{words}\n")));
         }
+        lines.sort_by_key(|(place, _)| *place);
+        let lines: String = lines.into_iter().map(|(_, line)| line).collect();
         let _ = writeln!(code, "    {lines:?},");
     }
     format!(

@@ -33,7 +33,7 @@ pub enum Said {
     Plain(String),
     /// A sentence of Podium's own, which the page has in each of its languages.
     Own {
-        /// Which: `said-KEY` of the page's locale files.
+        /// Which: `said-KEY` of the page's locale files, or the number of a form of the catalogue.
         key: String,
         /// In English, gaps in braces; empty: the page has that, too. What the command line prints as
         /// well comes from here, so that the page need not hold it twice.
@@ -82,9 +82,9 @@ impl From<&Sentence> for Said {
             ((*name).to_owned(), part)
         });
         match sentence.form() {
-            Form { key: "", .. } => parts.next().map_or_else(Self::default, |(_, text)| text),
-            Form { key, english } => Self::Own {
-                key: key.to_owned(),
+            Form { number: 0, .. } => parts.next().map_or_else(Self::default, |(_, text)| text),
+            Form { number, english } => Self::Own {
+                key: number.to_string(),
                 english: english.to_owned(),
                 parts: parts.collect(),
             },

@@ -1,7 +1,7 @@
 //! What Podium itself says, before it is put into words: which sentence it is, and what it is about.
 //!
 //! Whoever finds something names one of the [`catalogue`]'s forms and fills its gaps. The command line
-//! prints it in English; the page gets the form's key with the parts, and has the same sentence in each
+//! prints it in English; the page gets the form's number with the parts, and has the same sentence in each
 //! of its languages, so nobody takes sentences apart by their words. What the real tools say stays
 //! text: [`Sentence::quoted`].
 //!
@@ -26,8 +26,9 @@ use std::fmt;
 /// A sentence with gaps: `there is no machine "{word}"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// Its name, which the page finds it by in other languages; empty: words of the real tools.
-    pub key: &'static str,
+    /// Its place in the [`catalogue`], from 1, by which the page finds it in other languages; 0: words
+    /// of the real tools.
+    pub number: u16,
     /// In English, gaps in braces.
     pub english: &'static str,
 }
@@ -37,7 +38,7 @@ const WORD: &str = "word";
 
 /// Words of the real tools.
 const QUOTED: Form = Form {
-    key: "",
+    number: 0,
     english: "{text}",
 };
 
@@ -95,7 +96,7 @@ impl Sentence {
     #[must_use]
     #[inline(never)]
     pub fn behind(self, words: &str) -> Self {
-        if self.key().is_empty() && self.0.advice.is_none() {
+        if self.is_quoted() && self.0.advice.is_none() {
             return Self::quoted(words.to_owned() + &self.words());
         }
         let both = catalogue::BOTH.plain().and("one", Self::quoted(words));
@@ -132,10 +133,10 @@ impl Sentence {
         self.0.form
     }
 
-    /// Name of its form; empty: words of a real tool.
+    /// Whether it is words of a real tool.
     #[must_use]
-    pub fn key(&self) -> &'static str {
-        self.0.form.key
+    pub fn is_quoted(&self) -> bool {
+        self.0.form.number == 0
     }
 
     /// What fills its gaps, by their names.
@@ -190,7 +191,7 @@ impl fmt::Display for Sentence {
             match self.0.parts.iter().find(|(known, _)| *known == name) {
                 Some((_, Part::Text(text))) => formatter.write_str(text)?,
                 Some((_, Part::Said(inner))) => fmt::Display::fmt(inner, formatter)?,
-                None => panic!("{}: nothing fills {name}", self.0.form.key),
+                None => panic!("{}: nothing fills {name}", self.0.form.english),
             }
             rest = after;
         }

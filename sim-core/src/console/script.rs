@@ -67,7 +67,7 @@ pub struct ScriptError {
 impl ScriptError {
     /// Whether more lines could make it right: a quote or a document is open.
     pub fn is_open(&self) -> bool {
-        [catalogue::UNCLOSED.key, catalogue::DOCUMENT_OPEN.key].contains(&self.message.key())
+        [catalogue::UNCLOSED, catalogue::DOCUMENT_OPEN].contains(&self.message.form())
     }
 }
 
@@ -116,7 +116,7 @@ pub fn parse(text: &str) -> Result<Vec<Line>, ScriptError> {
         }
         // A quote that is left open goes on in the next line.
         let mut tokens = tokens(&source, number);
-        while matches!(&tokens, Err(error) if error.message.key() == catalogue::UNCLOSED.key)
+        while matches!(&tokens, Err(error) if error.message.form() == catalogue::UNCLOSED)
             && index < rows.len()
         {
             source.push('\n');

@@ -570,10 +570,15 @@ fn service_that_is_back_counts_when_it_has_lasted() {
         let Said::Own { key, .. } = &swarm.expect("all three run").mechanism else {
             panic!("words of no tool")
         };
-        let form = ["not-reacted-yet", "not-served", "served-since"]
+        let forms = [
+            (catalogue::NOT_REACTED_YET, "not-reacted-yet"),
+            (catalogue::NOT_SERVED, "not-served"),
+            (catalogue::SERVED_SINCE, "served-since"),
+        ];
+        let form = forms
             .into_iter()
-            .find(|form| key == form)
-            .unwrap_or("over");
+            .find(|(form, _)| *key == form.number.to_string())
+            .map_or("over", |(_, name)| name);
         if told.last() != Some(&form) {
             told.push(form);
             began.push(seconds);

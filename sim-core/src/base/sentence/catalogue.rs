@@ -1,16 +1,24 @@
-//! Podium's own sentences that the command line prints, in English. The page is told them with it, and
-//! has each of them in its other languages under `said-KEY`; a test of the page compares their gaps.
+//! Podium's own sentences that the command line prints, in English, each with its constant and its key.
+//! The page is told them with it, and has each of them in its other languages under `said-KEY`; a test
+//! of the page compares their gaps. `app/build.rs` reads the keys out of this text: a form a line.
 
 use super::Form;
 
 macro_rules! forms {
     ($($name:ident $key:literal $english:literal)*) => {
+        /// Their places.
+        #[allow(clippy::upper_case_acronyms, non_camel_case_types)]
+        enum Place { $($name),* }
+
         $(
             #[doc = concat!("“", $english, "”")]
-            pub const $name: Form = Form { key: $key, english: $english };
+            pub const $name: Form = Form { number: Place::$name as u16 + 1, english: $english };
         )*
         /// All of them.
         pub const ALL: &[Form] = &[$($name),*];
+        /// The key of each: `said-KEY` of the page's locale files. The page's build makes numbers of
+        /// them, so that neither half of the page carries them.
+        pub const KEYS: &[&str] = &[$($key),*];
     };
 }
 
@@ -432,14 +440,15 @@ mod tests {
 
     #[test]
     fn every_form_has_a_key_of_its_own_and_gaps_that_end() {
-        let mut keys: Vec<&str> = ALL.iter().map(|form| form.key).collect();
+        let mut keys = KEYS.to_vec();
         keys.sort_unstable();
         let before = keys.len();
         keys.dedup();
         assert_eq!(keys.len(), before);
-        for form in ALL {
+        for (index, form) in ALL.iter().enumerate() {
+            assert_eq!(usize::from(form.number), index + 1);
             let gaps = |sign| form.english.matches(sign).count();
-            assert_eq!(gaps('{'), gaps('}'), "{}", form.key);
+            assert_eq!(gaps('{'), gaps('}'), "{}", form.english);
         }
     }
 }

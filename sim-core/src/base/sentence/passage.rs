@@ -209,10 +209,7 @@ impl From<Sentence> for Passage {
             return parts.collect();
         }
         let text = sentence.to_string();
-        let said = match sentence.key() {
-            "" => None,
-            _ => Some(Box::new(Said(vec![(0, text.len(), sentence)]))),
-        };
+        let said = (!sentence.is_quoted()).then(|| Box::new(Said(vec![(0, text.len(), sentence)])));
         Self { text, said }
     }
 }

@@ -1,4 +1,5 @@
 use super::{asked, at, frame_now, loaded, look, say};
+use crate::base::sentence::catalogue;
 use crate::protocol::{Answer, Printed, Query, Said};
 
 #[test]
@@ -37,7 +38,7 @@ fn a_watch_of_what_acts_is_refused() {
     let Said::Own { key, .. } = &printed.stderr[1] else {
         panic!("{printed:?}")
     };
-    assert_eq!(key, "watch-changes");
+    assert_eq!(*key, catalogue::WATCH_CHANGES.number.to_string());
     assert_eq!(frame_now(&mut host).hash, hash);
     // One that has begun ends when its command can no longer be repeated.
     assert_eq!(say(&mut host, "watch").code, 1);

@@ -508,7 +508,7 @@ mod tests {
         ] {
             let found = plan(text).expect_err(text);
             assert!(found.to_string().contains(why), "{found}");
-            assert_eq!(found.key(), "at-place", "it can be translated");
+            assert_eq!(found.form(), catalogue::AT_PLACE, "it can be translated");
         }
     }
 }
