@@ -66,7 +66,7 @@ use settings::Settings;
 use state::{Availability, NodeState, Role, TaskState};
 use store::{Change, Node, NodeId, Reserved, ServiceId, Store, TaskError, TaskId};
 
-/// Tasks of services that are not as they are wanted among which an obstacle is looked for.
+/// Failed tasks of a service that is not as it is wanted among which an obstacle is looked for.
 const TASKS_LOOKED_AT: usize = 512;
 
 /// What the console asks of the control API.
@@ -441,12 +441,14 @@ impl SwarmPlane {
             .filter(|it| it.unmet() > 0);
         let tasks = behind.flat_map(|service| {
             let tasks = service.slots.values().flat_map(|slot| slot.iter());
-            tasks.filter_map(move |task| Some((self.store.tasks.get(*task)?, service)))
+            // However many serve, those that do not are looked at.
+            let failed = tasks.filter_map(move |task| {
+                let task = self.store.tasks.get(*task)?;
+                (task.error != TaskError::None).then_some((task, service))
+            });
+            failed.take(TASKS_LOOKED_AT)
         });
-        let failed = tasks
-            .take(TASKS_LOOKED_AT)
-            .filter(|(task, _)| task.error != TaskError::None);
-        let (task, service) = failed.max_by_key(|(task, _)| task.status_at)?;
+        let (task, service) = tasks.max_by_key(|(task, _)| task.status_at)?;
         let error = view::error_text(task.error, symbols);
         Some((symbols.text(service.short_name).to_owned(), error))
     }

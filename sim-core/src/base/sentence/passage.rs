@@ -90,9 +90,13 @@ impl Passage {
     pub fn without_start(mut self, start: &str) -> Self {
         if self.text.starts_with(start) {
             self.text.drain(..start.len());
-            for (from, to, _) in self.said.iter_mut().flat_map(|said| &mut said.0) {
-                *from -= start.len();
-                *to -= start.len();
+            if let Some(said) = &mut self.said {
+                // What begins within the start is a sentence no more.
+                said.0.retain(|(from, ..)| *from >= start.len());
+                for (from, to, _) in &mut said.0 {
+                    *from -= start.len();
+                    *to -= start.len();
+                }
             }
         }
         self
@@ -202,9 +206,9 @@ impl From<Sentence> for Passage {
     #[inline(never)]
     fn from(sentence: Sentence) -> Self {
         if sentence.form() == BOTH && sentence.advice().is_none() {
-            let parts = sentence.parts().iter().map(|(_, part)| match part {
+            let parts = sentence.0.parts.into_iter().map(|(_, part)| match part {
                 Part::Text(text) => text.into(),
-                Part::Said(inner) => Self::from(inner.clone()),
+                Part::Said(inner) => Self::from(inner),
             });
             return parts.collect();
         }
@@ -215,17 +219,27 @@ impl From<Sentence> for Passage {
 }
 
 impl From<Passage> for Sentence {
-    /// The same words, each stretch in the gap of another.
+    /// The same words, each stretch in the gap of another. They are joined by twos, and the pairs by
+    /// twos again: one in the other, thousands would be too deep for whoever walks through them.
     #[inline(never)]
     fn from(passage: Passage) -> Self {
-        let mut stretches = passage.stretches().map(|stretch| match stretch {
+        let stretches = passage.stretches().map(|stretch| match stretch {
             Stretch::Text(text) => Self::quoted(text),
             Stretch::Said(sentence) => sentence.clone(),
         });
-        let first = stretches.next().unwrap_or_else(|| Self::quoted(""));
-        stretches.fold(first, |one, other| {
-            BOTH.plain().and("one", one).and("other", other)
-        })
+        let mut all: Vec<Self> = stretches.collect();
+        while all.len() > 1 {
+            let mut left = all.into_iter();
+            let mut pairs = Vec::with_capacity(left.len().div_ceil(2));
+            while let Some(one) = left.next() {
+                pairs.push(match left.next() {
+                    Some(other) => BOTH.plain().and("one", one).and("other", other),
+                    None => one,
+                });
+            }
+            all = pairs;
+        }
+        all.pop().unwrap_or_else(|| Self::quoted(""))
     }
 }
 
@@ -279,5 +293,16 @@ mod tests {
         assert!(!passage.says());
         assert_eq!(shown(&Passage::default()), "");
         assert_eq!(shown(&Sentence::quoted("no").into()), "[no]");
+    }
+
+    #[test]
+    fn a_long_passage_is_no_deep_sentence() {
+        let said = NOT_MODELLED.with(&[("what", &"wait")]);
+        let many: Passage = (0..20_000)
+            .flat_map(|_| [Passage::from(said.clone()), Passage::from(", ")])
+            .collect();
+        let again = Passage::from(Sentence::from(many.clone()));
+        assert_eq!(again, many);
+        assert_eq!(again.stretches().count(), 40_000);
     }
 }

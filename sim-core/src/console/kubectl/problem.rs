@@ -1,6 +1,7 @@
 //! Errors as kubectl prints them. Source: `k8s.io/kubectl/pkg/cmd/util/helpers.go`.
 
 use crate::base::sentence::passage::Passage;
+use crate::base::sorted::SortedSet;
 use crate::console::Output;
 use crate::kube::Refusal;
 use crate::kube::apiserver::refusal::UNREACHABLE;
@@ -98,13 +99,14 @@ fn text(refusal: &Refusal) -> Passage {
     if refusal.reason == "Invalid" {
         let head = format!("The {} \"{}\" is invalid", refusal.kind, refusal.name);
         let mut lines: Vec<Passage> = Vec::new();
+        let mut seen = SortedSet::new();
         for cause in &refusal.causes {
             let line = if cause.field.is_empty() {
                 cause.message.clone()
             } else {
                 cause.whole()
             };
-            if !lines.contains(&line) {
+            if seen.insert(line.to_string()) {
                 lines.push(line);
             }
         }

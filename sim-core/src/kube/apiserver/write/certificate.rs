@@ -4,10 +4,12 @@
 use std::cmp::Ordering;
 
 use crate::base::base64;
+use crate::base::sorted::SortedSet;
 use crate::kube::apiserver::admission::policy::{ADMINISTRATOR, ADMINISTRATOR_GROUPS};
 use crate::kube::apiserver::rbac::Who;
 use crate::kube::apiserver::refusal::{Cause, Refusal, cause};
 use crate::kube::kinds::Kind;
+use crate::manifest::decode::kube::name;
 use crate::manifest::value::Value;
 
 /// Writes who asks into a request that is created, or what was asked into one that is written
@@ -92,24 +94,23 @@ pub fn check(kind: &Kind, name: &str, value: &Value) -> Result<(), Refusal> {
     if usages.is_empty() {
         faults.push(cause("spec.usages", "Required value"));
     }
+    let supported = USAGES.map(|one| format!("{one:?}")).join(", ");
     for (index, usage) in usages.iter().enumerate() {
         if !USAGES.contains(usage) {
-            let supported: Vec<String> = USAGES.iter().map(|one| format!("{one:?}")).collect();
-            let message = format!(
-                "Unsupported value: {usage:?}: supported values: {}",
-                supported.join(", ")
-            );
+            let message = format!("Unsupported value: {usage:?}: supported values: {supported}");
             faults.push(cause(format!("spec.usages[{index}]"), message));
         }
     }
+    let mut seen = SortedSet::new();
     for (index, usage) in usages.iter().enumerate() {
-        if usages[..index].contains(usage) {
+        if !seen.insert(*usage) {
             let message = format!("Duplicate value: {usage:?}");
             faults.push(cause(format!("spec.usages[{index}]"), message));
         }
     }
     let signer = value.str_at(&["spec", "signerName"]).unwrap_or("");
-    faults.extend(signer_fault(signer).map(|message| cause("spec.signerName", message)));
+    let of_signer = signer_faults(signer).into_iter();
+    faults.extend(of_signer.map(|message| cause("spec.signerName", message)));
     if let Some(seconds) = value
         .i64_at(&["spec", "expirationSeconds"])
         .filter(|seconds| *seconds < EXPIRATION_MIN_S)
@@ -125,28 +126,75 @@ pub fn check(kind: &Kind, name: &str, value: &Value) -> Result<(), Refusal> {
     Err(Refusal::invalid(kind, name, faults))
 }
 
-fn signer_fault(signer: &str) -> Option<String> {
+/// Source: `pkg/apis/core/validation/names.go` (`ValidateSignerName`).
+fn signer_faults(signer: &str) -> Vec<String> {
+    /// Of a domain: a DNS-1123 subdomain.
+    const DOMAIN_MAX: usize = 253;
+    /// Of the whole: a domain, and a path of a label and a subdomain.
+    const NAME_MAX: usize = DOMAIN_MAX + 1 + 63 + 1 + 253;
     if signer.is_empty() {
-        return Some("Required value".to_owned());
+        return vec!["Required value".to_owned()];
     }
     if signer == "kubernetes.io/legacy-unknown" {
-        return Some(format!(
+        return vec![format!(
             "Invalid value: {signer:?}: the legacy signerName is not allowed via this API version"
-        ));
+        )];
     }
-    let Some((domain, _)) = signer
+    let Some((domain, path)) = signer
         .split_once('/')
         .filter(|(_, path)| !path.contains('/'))
     else {
-        return Some(format!(
+        return vec![format!(
             "Invalid value: {signer:?}: must be a fully qualified domain and path of the form 'example.com/signer-name'"
-        ));
+        )];
     };
-    (!domain.contains('.')).then(|| {
-        format!(
+    let too_long = |most: usize| format!("Too long: may not be more than {most} bytes");
+    // The first label that is wrong says it for all.
+    let wrong = |whole: &str, check: fn(&str) -> Vec<String>| -> Vec<String> {
+        let labels = whole.split('.').map(|label| (label, check(label)));
+        let first = labels.into_iter().find(|(_, faults)| !faults.is_empty());
+        let (label, faults) = first.unwrap_or_default();
+        let said = faults.iter();
+        said.map(|fault| format!("Invalid value: {whole:?}: validating label {label:?}: {fault}"))
+            .collect()
+    };
+    let mut faults = Vec::new();
+    if domain.len() > DOMAIN_MAX {
+        faults.push(too_long(DOMAIN_MAX));
+    }
+    faults.extend(wrong(domain, name::label));
+    if !domain.contains('.') {
+        faults.push(format!(
             "Invalid value: {domain:?}: should be a domain with at least two segments separated by dots"
-        )
-    })
+        ));
+    }
+    faults.extend(wrong(path, name::subdomain));
+    if signer.len() > NAME_MAX {
+        faults.push(too_long(NAME_MAX));
+    }
+    faults
+}
+
+/// A length of several digits, the highest first. Source: Go's `encoding/asn1` (`parseTagAndLength`).
+fn long_length(bytes: &[u8], count: usize) -> Result<usize, String> {
+    let wrong = |what: &str| Err(format!("asn1: structure error: {what}"));
+    let mut length = 0_usize;
+    for place in 0..count {
+        let Some(digit) = bytes.get(place) else {
+            return Err("asn1: syntax error: truncated tag or length".to_owned());
+        };
+        if length >= 1 << 23 {
+            return wrong("length too large");
+        }
+        length = length << 8 | usize::from(*digit);
+        if length == 0 {
+            return wrong("superfluous leading zeros in length");
+        }
+    }
+    if length < 0x80 {
+        return wrong("non-minimal length");
+    }
+    Ok(length)
 }
 
 /// The request inside its two wrappings: one sequence, whole and alone.
@@ -168,13 +216,8 @@ fn judge(request: &[u8]) -> Result<(), String> {
     };
     let (head, length) = match usize::from(*first) {
         short @ 0..0x80 => (2, short),
-        long => {
-            let count = long - 0x80;
-            let digits = bytes.get(2..2 + count);
-            let digits = digits.ok_or("asn1: syntax error: truncated tag or length")?;
-            let add = |sum: usize, digit: &u8| sum.wrapping_shl(8) | usize::from(*digit);
-            (2 + count, digits.iter().fold(0, add))
-        }
+        0x80 => return Err("asn1: syntax error: indefinite length found (not DER)".to_owned()),
+        long => (2 + long - 0x80, long_length(&bytes[2..], long - 0x80)?),
     };
     /// A constructed sequence.
     const SEQUENCE: u8 = 0x30;

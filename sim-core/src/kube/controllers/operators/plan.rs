@@ -143,9 +143,9 @@ impl Operator {
     /// Children are named only after they are made.
     fn check_names(&self) -> Result<(), Sentence> {
         let mut known: Vec<&str> = Vec::new();
-        for child in &self.children {
+        for (index, child) in self.children.iter().enumerate() {
             for hole in child.when.iter().chain([&child.template]) {
-                check(hole, &known).map_err(|why| at(format!("children.{}", child.name), why))?;
+                check(hole, &known).map_err(|why| at(format!("children[{index}]"), why))?;
             }
             known.push(&child.name);
         }
@@ -220,6 +220,10 @@ impl Child {
 
 /// What is wrong, at a place of the file.
 fn at(place: impl Display, what: Sentence) -> Sentence {
+    let place = place.to_string();
+    if place.is_empty() {
+        return what;
+    }
     let place = catalogue::AT_PLACE.with(&[("place", &place)]);
     place.and("what", what)
 }
