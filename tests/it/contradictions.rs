@@ -102,11 +102,92 @@ fn contradictory_specs_are_refused_or_named_and_none_runs_wild() {
             }
             _ => assert_eq!(seen.code, 0, "{what}: {said}"),
         }
-        let mut events = 0;
-        let until = session.history.now() + SimDuration::from_secs(3_600);
-        while !session.history.advance_some(until, 1) {
-            events += 1;
-            assert!(events < EVENTS_MAX, "{what}: runs wild");
+        assert!(!runs_wild(&mut session), "{what}: runs wild");
+    }
+}
+
+/// Whether an hour takes more than [`EVENTS_MAX`] events.
+fn runs_wild(session: &mut Session) -> bool {
+    let until = session.history.now() + SimDuration::from_secs(3_600);
+    for _ in 0..EVENTS_MAX {
+        if session.history.advance_some(until, 1) {
+            return false;
         }
     }
+    true
+}
+
+fn parallel_set(replicas: u32, claims: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: odd}}\nspec:\n  replicas: {replicas}\n  podManagementPolicy: Parallel\n  serviceName: odd\n  selector: {{matchLabels: {{app: odd}}}}\n  template:\n    metadata: {{labels: {{app: odd}}}}\n    spec: {{containers: [{{name: c, image: \"nginx:1.25\"}}]}}\n{claims}"
+    )
+}
+
+fn create(session: &mut Session, manifest: &str) {
+    let made = session.run(&format!("kubectl create -f - <<'X'\n{manifest}X"));
+    assert_eq!(made.code, 0, "{}", &*made.stderr);
+}
+
+#[test]
+fn refused_claims_of_a_parallel_set_bring_one_retry() {
+    let mut session = session();
+    session.run("kubectl create quota q --hard=persistentvolumeclaims=2");
+    create(
+        &mut session,
+        &parallel_set(
+            40,
+            "  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]\n",
+        ),
+    );
+    assert!(!runs_wild(&mut session), "runs wild");
+    // The first wave makes the first pod, the second another one before it is refused.
+    let pods = session.run("kubectl get pods -o name").stdout;
+    assert_eq!(&*pods, "pod/odd-0\npod/odd-1\n");
+}
+
+#[test]
+fn refused_deletions_of_a_parallel_set_bring_one_retry() {
+    let mut session = session();
+    create(&mut session, &parallel_set(30, ""));
+    session.run("sim advance 1m");
+    create(
+        &mut session,
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {name: keep}\nspec:\n  matchConstraints: {resourceRules: [{apiGroups: [\"\"], apiVersions: [v1], operations: [DELETE], resources: [pods]}]}\n  validations: [{expression: \"false\"}]\n---\napiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {name: keep}\nspec: {policyName: keep, validationActions: [Deny]}\n",
+    );
+    session.run("kubectl scale statefulset odd --replicas=1");
+    assert!(!runs_wild(&mut session), "runs wild");
+    let events = session
+        .run("kubectl get events --field-selector reason=FailedDelete -o name")
+        .stdout;
+    assert_eq!(events.lines().count(), 1, "{}", &*events);
+    session.run("kubectl delete validatingadmissionpolicybinding keep");
+    session.run("sim advance 20m");
+    let pods = session.run("kubectl get pods -o name").stdout;
+    assert_eq!(&*pods, "pod/odd-0\n");
+}
+
+#[test]
+fn a_pod_that_was_made_ends_the_waits_of_an_ordered_set() {
+    let mut session = session();
+    let claims = "  volumeClaimTemplates: [{metadata: {name: data}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}]\n";
+    let set = parallel_set(3, claims).replace("Parallel", "OrderedReady");
+    session.run("kubectl create quota q --hard=persistentvolumeclaims=1");
+    create(&mut session, &set);
+    session.run("sim advance 20m");
+    let allow = |session: &mut Session, claims: u32| {
+        let hard = format!("{{\"spec\":{{\"hard\":{{\"persistentvolumeclaims\":\"{claims}\"}}}}}}");
+        session.run(&format!("kubectl patch quota q -p '{hard}'"));
+    };
+    allow(&mut session, 2);
+    let mut waits = 0;
+    while !session.run("kubectl get pods").stdout.contains("odd-1") {
+        session.run("sim advance 10s");
+        waits += 1;
+        assert!(waits < 200, "no second pod");
+    }
+    session.run("sim advance 10s");
+    allow(&mut session, 3);
+    session.run("sim advance 60s");
+    let pods = session.run("kubectl get pods -o name").stdout;
+    assert!(pods.contains("odd-2"), "{}", &*pods);
 }

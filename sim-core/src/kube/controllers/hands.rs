@@ -60,8 +60,19 @@ pub struct Hands {
     actor: Actor,
     plans: SortedMap<ReplicaSetId, VecDeque<PodPlan>>,
     deletions: SortedMap<PodId, ReplicaSetId>,
-    /// Refused creations: how many in a row, and when the next may be tried.
-    refusals: SortedMap<ReplicaSetId, (u32, SimTime)>,
+    refusals: SortedMap<ReplicaSetId, Refused>,
+}
+
+/// What the API server has refused of one object.
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    /// How many passes in a row.
+    times: u32,
+    /// When the next may be tried.
+    until: SimTime,
+    /// A pod's creation or deletion was refused, which no pass tries before. Else what a pod needs
+    /// was refused (a claim), and the others' pods are made at once.
+    holds: bool,
 }
 
 impl Hands {
@@ -74,6 +85,17 @@ impl Hands {
             deletions: SortedMap::new(),
             refusals: SortedMap::new(),
         }
+    }
+
+    /// An object's pass went through: the next refusal is the first again.
+    pub fn forget(&mut self, id: ReplicaSetId) {
+        self.refusals.remove(&id);
+    }
+
+    /// Whether creations and deletions of an object wait for their retry.
+    fn waits(&self, id: ReplicaSetId, now: SimTime) -> bool {
+        let refused = self.refusals.get(&id);
+        refused.is_some_and(|refused| refused.holds && refused.until > now)
     }
 
     /// Whether the API server refused this object's last creation.
@@ -118,10 +140,7 @@ impl Hands {
 
     /// Begins to make pods, in order.
     pub fn create(&mut self, id: ReplicaSetId, plans: Vec<PodPlan>, turn: &mut Turn<'_, '_>) {
-        let waits = self
-            .refusals
-            .get(&id)
-            .is_some_and(|(_, until)| *until > turn.now());
+        let waits = self.waits(id, turn.now());
         let Some(row) = turn
             .store
             .replica_set_mut(id)
@@ -154,7 +173,7 @@ impl Hands {
                 };
                 self.warning(id, "FailedCreate", Message::Text(text.into()), turn);
                 self.give_up(id, turn);
-                self.retry_later(id, turn);
+                self.hold(id, turn);
                 return;
             }
         };
@@ -208,20 +227,37 @@ impl Hands {
         ))
     }
 
-    /// The next try has another name and comes after a wait.
+    /// The next try has another name and comes after a wait. One wait is enough, however much was
+    /// refused: each would bring a pass, and each pass as many again.
     pub(super) fn retry_later(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
-        if let Some(row) = turn.store.replica_set_mut(id) {
-            row.ordinal = row.ordinal.saturating_add(1);
+        let refused = self.refusals.entry(id).or_insert(Refused {
+            times: 0,
+            until: now,
+            holds: false,
+        });
+        if refused.until > now {
+            return;
         }
-        let refused = self.refusals.entry(id).or_insert((0, now));
-        refused.0 = refused.0.saturating_add(1);
+        refused.times = refused.times.saturating_add(1);
         let wait = self
             .actor
             .retry_first
-            .saturating_mul(1 << (refused.0 - 1).min(20));
-        refused.1 = now + wait.min(self.actor.retry_longest);
-        turn.at(refused.1, Event::Sync(Key::ReplicaSet(id)));
+            .saturating_mul(1 << (refused.times - 1).min(20));
+        refused.until = now + wait.min(self.actor.retry_longest);
+        refused.holds = false;
+        turn.at(refused.until, Event::Sync(Key::ReplicaSet(id)));
+        if let Some(row) = turn.store.replica_set_mut(id) {
+            row.ordinal = row.ordinal.saturating_add(1);
+        }
+    }
+
+    /// The same, and nothing is made or deleted until then.
+    fn hold(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        self.retry_later(id, turn);
+        if let Some(refused) = self.refusals.get_mut(&id) {
+            refused.holds = true;
+        }
     }
 
     fn give_up(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
@@ -233,8 +269,7 @@ impl Hands {
 
     /// Begins to delete pods.
     pub fn delete(&mut self, id: ReplicaSetId, pods: &[PodId], turn: &mut Turn<'_, '_>) {
-        let refused = self.refusals.get(&id);
-        if refused.is_some_and(|(_, until)| *until > turn.now()) {
+        if self.waits(id, turn.now()) {
             return;
         }
         let mut count = 0;
@@ -283,7 +318,7 @@ impl Hands {
         if let Err(refusal) = self.judge(owner, pod, turn) {
             let message = Message::Text(format!("Error deleting: {refusal}").into());
             self.warning(owner, "FailedDelete", message, turn);
-            self.retry_later(owner, turn);
+            self.hold(owner, turn);
             return Some(owner);
         }
         self.normal(

@@ -485,9 +485,8 @@ impl JobController {
             let mut seen = SortedSet::new();
             for pod in order.into_iter().rev() {
                 let index = turn.store.pod(pod).and_then(|row| index_of(row, turn));
-                let valid = index.is_some_and(|index| {
-                    pass.part.completions.is_none_or(|count| index < count) && seen.insert(index)
-                });
+                let valid =
+                    index.is_some_and(|index| is_in_range(index, &pass.part) && seen.insert(index));
                 if valid {
                     rest.push(pod);
                 } else {
@@ -573,7 +572,9 @@ fn close(pass: &mut Pass, verdict: &Verdict, turn: &Turn<'_, '_>) {
         pass.part.counted.insert(pod);
         let ignored = failure::judge(pod, &pass.part, turn)
             .is_some_and(|matched| matched.action == FailureAction::Ignore);
-        if verdict.failed && !ignored {
+        let index = turn.store.pod(pod).and_then(|row| index_of(row, turn));
+        let own = !pass.part.indexed || index.is_some_and(|index| is_in_range(index, &pass.part));
+        if verdict.failed && !ignored && own {
             pass.part.failed += 1;
         }
     }
@@ -595,6 +596,12 @@ pub fn index_of(row: &PodRow, turn: &Turn<'_, '_>) -> Option<i64> {
         .parse()
         .ok()
         .filter(|index| *index >= 0)
+}
+
+/// Whether a Job has such an index.
+fn is_in_range(index: i64, part: &JobPart) -> bool {
+    part.completions
+        .is_none_or(|completions| index < completions)
 }
 
 /// Pods that are to be active.

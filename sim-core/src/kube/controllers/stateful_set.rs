@@ -4,6 +4,7 @@
 pub mod claims;
 pub mod identity;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::name::{Name, Suffix};
@@ -37,6 +38,8 @@ pub struct StatefulSetController {
     pub hands: Hands,
     /// The pod that each set waits for, so that it is noted once.
     waits: SortedMap<ReplicaSetId, PodId>,
+    /// The API server refused something in this pass.
+    is_refused: bool,
 }
 
 /// One pass's view of a set.
@@ -70,6 +73,7 @@ impl StatefulSetController {
                 limiter,
             ),
             waits: SortedMap::new(),
+            is_refused: false,
         }
     }
 
@@ -96,8 +100,16 @@ impl StatefulSetController {
         part.current = Some(current);
         part.update = Some(update);
         let mut pass = Pass::new(id, row, part, current, update, turn);
+        self.is_refused = false;
         if !pass.row.deleting {
             self.reconcile(&mut pass, turn);
+        }
+        let creates = turn
+            .store
+            .replica_set(id)
+            .is_some_and(|row| row.creating > 0);
+        if !self.is_refused && !creates {
+            self.hands.forget(id);
         }
         self.write_status(pass, turn);
     }
@@ -105,6 +117,9 @@ impl StatefulSetController {
     fn reconcile(&mut self, pass: &mut Pass, turn: &mut Turn<'_, '_>) {
         if pass.part.parallel {
             self.fill_parallel(pass, turn);
+            if self.is_refused {
+                return;
+            }
         } else {
             for index in 0..pass.replicas.len() {
                 if self.replica(pass, index, turn) {
@@ -157,32 +172,50 @@ impl StatefulSetController {
         }
     }
 
-    /// Without order: what is missing is made in waves over all indices, existing ones included.
+    /// Without order: what is missing is made in waves over all indices, existing ones included. The
+    /// wave in which something is refused is the last.
     fn fill_parallel(&mut self, pass: &Pass, turn: &mut Turn<'_, '_>) {
         let mut plans = Vec::new();
-        for index in 0..pass.replicas.len() {
-            match pass.replicas.get(index).copied().flatten() {
-                None if plans.len() < BATCH => {
-                    if let Some(plan) = self.plan(pass, index, turn) {
-                        plans.push(plan);
-                    }
-                }
-                None => {}
-                Some(pod) => {
-                    let Some(row) = turn.store.pod(pod).copied() else {
-                        continue;
-                    };
-                    if row.phase.is_terminal() {
-                        self.replace(pass, pod, &row, turn);
-                    } else if row.phase == Phase::Pending {
-                        claims::provide(pass.id, &pass.part, pass.ordinal(index), turn);
-                    } else {
-                        claims::keep(pass.id, &pass.part, pass.ordinal(index), turn);
-                    }
-                }
+        for wave in waves(pass.replicas.len()) {
+            for index in wave {
+                self.fill(pass, index, &mut plans, turn);
+            }
+            if self.is_refused {
+                break;
             }
         }
         self.hands.create(pass.id, plans, turn);
+    }
+
+    fn fill(
+        &mut self,
+        pass: &Pass,
+        index: usize,
+        plans: &mut Vec<PodPlan>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let Some(pod) = pass.replicas.get(index).copied().flatten() else {
+            if plans.len() < BATCH {
+                plans.extend(self.plan(pass, index, turn));
+            }
+            return;
+        };
+        let Some(row) = turn.store.pod(pod).copied() else {
+            return;
+        };
+        if row.phase.is_terminal() {
+            self.replace(pass, pod, &row, turn);
+        } else if row.phase == Phase::Pending {
+            claims::provide(pass.id, &pass.part, pass.ordinal(index), turn);
+        } else {
+            claims::keep(pass.id, &pass.part, pass.ordinal(index), turn);
+        }
+    }
+
+    /// The API server refused something: the set is looked at again later.
+    fn refused(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
+        self.is_refused = true;
+        self.hands.retry_later(id, turn);
     }
 
     fn plan(&mut self, pass: &Pass, index: usize, turn: &mut Turn<'_, '_>) -> Option<PodPlan> {
@@ -196,7 +229,7 @@ impl StatefulSetController {
                     format!("Create Pod {set}-{ordinal} in StatefulSet {set} failed error: {why}");
                 self.hands
                     .warning(pass.id, "FailedCreate", Message::Text(text.into()), turn);
-                self.hands.retry_later(pass.id, turn);
+                self.refused(pass.id, turn);
                 return None;
             }
         }
@@ -222,7 +255,7 @@ impl StatefulSetController {
                 let text = format!("Create Pod {pod} in StatefulSet {set} failed error: {refusal}");
                 self.hands
                     .warning(pass.id, "FailedCreate", Message::Text(text.into()), turn);
-                self.hands.retry_later(pass.id, turn);
+                self.refused(pass.id, turn);
                 return;
             }
         };
@@ -273,6 +306,9 @@ impl StatefulSetController {
         else {
             return;
         };
+        if row.is_terminating() {
+            return;
+        }
         let (pod_name, set_name) = (
             row.name.text(turn.ctx.symbols),
             turn.ctx.symbols.text(set.name).to_owned(),
@@ -282,7 +318,7 @@ impl StatefulSetController {
                 format!("Delete Pod {pod_name} in StatefulSet {set_name} failed error: {refusal}");
             self.hands
                 .warning(id, "FailedDelete", Message::Text(text.into()), turn);
-            self.hands.retry_later(id, turn);
+            self.refused(id, turn);
             return;
         }
         let text = format!("Delete Pod {pod_name} in StatefulSet {set_name} successful");
@@ -295,17 +331,25 @@ impl StatefulSetController {
 
     /// Deletes pods out of range, the highest ordinal first. Whether the pass ends here.
     fn give_up(&mut self, pass: &Pass, turn: &mut Turn<'_, '_>) -> bool {
+        if pass.part.parallel {
+            for wave in waves(pass.condemned.len()) {
+                for (_, pod) in &pass.condemned[wave] {
+                    self.delete(pass.id, *pod, turn);
+                }
+                if self.is_refused {
+                    return true;
+                }
+            }
+            return false;
+        }
         for (_, pod) in &pass.condemned {
             let Some(row) = turn.store.pod(*pod).copied() else {
                 continue;
             };
             if row.is_terminating() {
-                if pass.part.parallel {
-                    continue;
-                }
                 return true;
             }
-            if !pass.part.parallel && Some(*pod) != pass.first_unhealthy {
+            if Some(*pod) != pass.first_unhealthy {
                 if !healthy(&row) {
                     return true;
                 }
@@ -315,9 +359,7 @@ impl StatefulSetController {
                 }
             }
             self.delete(pass.id, *pod, turn);
-            if !pass.part.parallel {
-                return true;
-            }
+            return true;
         }
         false
     }
@@ -531,6 +573,17 @@ impl Pass {
         }
         status
     }
+}
+
+/// Indices in waves of 1, 2, 4, …. Source: `stateful_set_control.go` (`slowStartBatch`).
+fn waves(count: usize) -> impl Iterator<Item = Range<usize>> {
+    let (mut from, mut size) = (0, 1);
+    std::iter::from_fn(move || {
+        let wave = from..count.min(from + size);
+        from = wave.end;
+        size = BATCH.min(size * 2);
+        (!wave.is_empty()).then_some(wave)
+    })
 }
 
 /// The document of a controller of pods.
