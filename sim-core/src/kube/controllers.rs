@@ -329,7 +329,12 @@ impl Controllers {
     /// creations or deletions, whose last one has the set looked at again, or there is nothing to
     /// make, delete or write. Whatever alters that enqueues the set itself, so that such a pass is no
     /// event; there is one for most writes of a pod. From an old cache a worker may write what stands.
-    fn would_change_nothing(&self, id: ReplicaSetId, fresh: bool, turn: &Turn<'_, '_>) -> bool {
+    pub(super) fn would_change_nothing(
+        &self,
+        id: ReplicaSetId,
+        fresh: bool,
+        turn: &Turn<'_, '_>,
+    ) -> bool {
         let Some(row) = turn.store.replica_set(id) else {
             return false;
         };
