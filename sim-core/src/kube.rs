@@ -747,6 +747,7 @@ impl KubePlane {
         self.controllers
             .operators_mut()
             .observe_documents(&mut turn);
+        self.controllers.observe_counted(&mut turn);
         if turn.store.documents_mut().take_networking() {
             self.policies.touched(&mut turn);
         }

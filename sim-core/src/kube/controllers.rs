@@ -547,13 +547,17 @@ impl Controllers {
             return;
         }
         let namespace = turn.store.template(row.template).namespace;
-        let quotas: Vec<WatchedId> = turn
-            .store
-            .all_watched()
-            .filter(|(_, row)| row.kind == WatchedKind::Quota && row.namespace == namespace)
-            .map(|(id, _)| id)
-            .collect();
-        for id in quotas {
+        for id in turn.store.quotas_of(namespace).to_vec() {
+            self.enqueue(Key::Watched(id), turn);
+        }
+    }
+
+    /// Quotas follow what else they count: claims, Services, workloads and other objects that came,
+    /// went or got another size. Upstream's API server writes `status.used` itself when it admits
+    /// one, its controller when one goes.
+    /// Sources: `plugin/pkg/admission/resourcequota`, `resource_quota_monitor.go`.
+    pub fn observe_counted(&mut self, turn: &mut Turn<'_, '_>) {
+        for id in turn.store.take_counted(turn.ctx.symbols) {
             self.enqueue(Key::Watched(id), turn);
         }
     }

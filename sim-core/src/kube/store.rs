@@ -104,6 +104,10 @@ pub struct Store {
     /// By namespace and name.
     service_names: Arc<FxHashMap<(Symbol, Symbol), ServiceId>>,
     watched: Table<WatchedRow>,
+    /// Quotas by namespace; only namespaces that have any.
+    quotas: FxHashMap<Symbol, Vec<WatchedId>>,
+    /// Quotas of namespaces in which ReplicaSets came or went since they looked last.
+    counted: SortedSet<WatchedId>,
     templates: Arc<Vec<Arc<PodTemplate>>>,
     template_index: Arc<FxHashMap<u64, Vec<TemplateId>>>,
     documents: document::Documents,

@@ -65,7 +65,24 @@ pub fn check(
         },
         turn,
     )?;
-    quota::fits(kind, namespace, object, turn).map_err(refuse)
+    quota::fits(kind, namespace, (None, object), turn).map_err(refuse)
+}
+
+/// Whether quotas let an object that is written take what it takes more.
+///
+/// # Errors
+/// `Forbidden`, in upstream's words.
+pub fn check_growth(
+    kind: &'static Kind,
+    key: &DocumentKey,
+    (old, new): (&Value, &Value),
+    turn: &Turn<'_, '_>,
+) -> Result<(), Refusal> {
+    if !quota::counts_writes(kind) {
+        return Ok(());
+    }
+    quota::fits(kind, &key.namespace, (Some(old), new), turn)
+        .map_err(|why| Refusal::forbidden(kind, &key.name, &why))
 }
 
 /// Whether the account that a pod names is there. That of every namespace is made by a controller, and

@@ -237,6 +237,7 @@ impl ApiServer {
             old: Some(&current),
         };
         super::admission::policy::check(&attempt, turn)?;
+        super::admission::check_growth(kind, &key, (&current, &parsed.value), turn)?;
         let changed = match (&parsed.spec, kind.kind) {
             _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,

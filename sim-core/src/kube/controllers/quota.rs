@@ -1,17 +1,15 @@
-//! Resource quotas: what is used of each, and whether one more pod fits.
+//! Resource quotas: what is used of each, what an object takes, and whether one more pod fits.
 //! Sources: `pkg/controller/resourcequota/resource_quota_controller.go`, `pkg/quota/v1/evaluator/core/pods.go`,
 //! `plugin/pkg/admission/resourcequota/controller.go`.
 
 pub mod scope;
 
 use crate::base::name::Name;
-use crate::base::quantity::Quantity;
+use crate::base::quantity::{Format, Quantity};
 use crate::base::sorted::SortedMap;
 use crate::kube::apiserver::template::limits;
-use crate::kube::kinds::KINDS;
+use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::rows::WatchedId;
-use crate::kube::rows::watched::WatchedKind;
-use crate::kube::rows::workload::OwnerKind;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -34,14 +32,15 @@ pub fn admit_change(
     name: Name,
     turn: &Turn<'_, '_>,
 ) -> Result<(), String> {
-    let quotas: Vec<WatchedId> = quotas(turn.store.template(template).namespace, turn);
+    let namespace = turn.store.template(template).namespace;
+    let quotas = turn.store.quotas_of(namespace).to_vec();
     if quotas.is_empty() {
         return Ok(());
     }
     let mut wanted = pod_share(template, turn);
     for (resource, had) in old.map(|old| pod_share(old, turn)).unwrap_or_default() {
         if let Some(share) = wanted.get_mut(resource) {
-            *share = share.saturating_sub(had);
+            share.sub(&had);
         }
     }
     for id in quotas {
@@ -53,45 +52,74 @@ pub fn admit_change(
         }
         let hard = hard(&document.value);
         let used = usage(id, &hard, turn);
-        let mut over: Vec<&str> = Vec::new();
-        for (resource, limit) in &hard {
-            let Some(share) = wanted.get(resource.as_str()).filter(|share| **share > 0) else {
-                continue;
-            };
-            let used = used.get(resource).copied().unwrap_or(0);
-            if used.saturating_add(*share) > *limit {
-                over.push(resource);
-            }
-        }
+        let over: Vec<Over> = hard
+            .into_iter()
+            .filter_map(|(resource, limit)| {
+                let share = wanted.get(resource.as_str())?.clone();
+                let used = used.get(&resource).cloned().unwrap_or_default();
+                Over::judge(resource, share, used, limit)
+            })
+            .collect();
         if over.is_empty() {
             continue;
         }
-        let list = |amount: &dyn Fn(&str) -> i64| {
-            let parts: Vec<String> = over
-                .iter()
-                .map(|resource| format!("{resource}={}", shown(resource, amount(resource))))
-                .collect();
-            parts.join(",")
-        };
         let row = turn.store.watched(id);
         let quota = row.map_or("", |row| turn.ctx.symbols.text(row.name));
         return Err(format!(
-            "pods \"{}\" is forbidden: exceeded quota: {quota}, requested: {}, used: {}, limited: {}",
+            "pods \"{}\" is forbidden: {}",
             name.text(turn.ctx.symbols),
-            list(&|resource| wanted.get(resource).copied().unwrap_or(0)),
-            list(&|resource| used.get(resource).copied().unwrap_or(0)),
-            list(&|resource| hard.get(resource).copied().unwrap_or(0)),
+            exceeded(quota, &over)
         ));
     }
     Ok(())
 }
 
-fn quotas(namespace: crate::base::symbol::Symbol, turn: &Turn<'_, '_>) -> Vec<WatchedId> {
-    turn.store
-        .all_watched()
-        .filter(|(_, row)| row.kind == WatchedKind::Quota && row.namespace == namespace)
-        .map(|(id, _)| id)
-        .collect()
+/// A resource of which a quota has not enough left.
+#[derive(Clone, Debug)]
+pub struct Over {
+    resource: String,
+    asked: Quantity,
+    used: Quantity,
+    limit: Quantity,
+}
+
+impl Over {
+    /// Whether `asked` more, if it is more at all, is too much.
+    pub fn judge(
+        resource: String,
+        asked: Quantity,
+        used: Quantity,
+        limit: Quantity,
+    ) -> Option<Self> {
+        let mut sum = used.clone();
+        sum.add(&asked);
+        let is_over = !asked.is_zero() && !asked.is_negative() && sum > limit;
+        is_over.then_some(Self {
+            resource,
+            asked,
+            used,
+            limit,
+        })
+    }
+}
+
+/// Upstream's refusal, resources by name.
+/// Source: `staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go`
+/// (`CheckRequest`, `prettyPrint`).
+pub fn exceeded(quota: &str, over: &[Over]) -> String {
+    let list = |amount: &dyn Fn(&Over) -> &Quantity| {
+        let parts: Vec<String> = over
+            .iter()
+            .map(|one| format!("{}={}", one.resource, amount(one)))
+            .collect();
+        parts.join(",")
+    };
+    format!(
+        "exceeded quota: {quota}, requested: {}, used: {}, limited: {}",
+        list(&|one| &one.asked),
+        list(&|one| &one.used),
+        list(&|one| &one.limit)
+    )
 }
 
 fn spec<'a>(template: TemplateId, turn: &'a Turn<'_, '_>) -> &'a Value {
@@ -100,20 +128,20 @@ fn spec<'a>(template: TemplateId, turn: &'a Turn<'_, '_>) -> &'a Value {
     document.get("spec").unwrap_or(NOTHING)
 }
 
-/// What a pod counts for, by resource of a quota; amounts in thousandths.
-fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> SortedMap<&'static str, i64> {
+/// What a pod counts for, by resource of a quota.
+fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> SortedMap<&'static str, Quantity> {
     let template = turn.store.template(template);
     let requests = &template.requests;
     let limits = limits(&template.spec);
-    let bytes = |amount: i64| amount.saturating_mul(1_000);
+    let bytes = |amount: i64| Quantity::from_units(amount, Format::BinarySi);
     [
-        ("pods", 1_000),
-        ("count/pods", 1_000),
-        ("cpu", requests.milli_cpu),
-        ("requests.cpu", requests.milli_cpu),
+        ("pods", one()),
+        ("count/pods", one()),
+        ("cpu", Quantity::from_milli(requests.milli_cpu)),
+        ("requests.cpu", Quantity::from_milli(requests.milli_cpu)),
         ("memory", bytes(requests.memory)),
         ("requests.memory", bytes(requests.memory)),
-        ("limits.cpu", limits.milli_cpu),
+        ("limits.cpu", Quantity::from_milli(limits.milli_cpu)),
         ("limits.memory", bytes(limits.memory)),
         ("ephemeral-storage", bytes(requests.ephemeral_storage)),
         (
@@ -125,32 +153,38 @@ fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> SortedMap<&'static st
     .into()
 }
 
-fn hard(document: &Value) -> SortedMap<String, i64> {
+const fn one() -> Quantity {
+    Quantity::from_units(1, Format::DecimalSi)
+}
+
+/// What a quota limits, as it is written.
+pub fn hard(document: &Value) -> SortedMap<String, Quantity> {
     document
         .path(&["spec", "hard"])
         .and_then(Value::as_map)
         .into_iter()
         .flat_map(|map| map.iter())
-        .filter_map(|(resource, amount)| {
-            let text = match amount {
-                Value::Int(number) => number.to_string(),
-                other => other.as_str()?.to_owned(),
-            };
-            Some((
-                resource.to_string(),
-                Quantity::parse(&text).ok()?.milli_value(),
-            ))
-        })
+        .filter_map(|(resource, amount)| Some((resource.to_string(), read(amount)?)))
         .collect()
 }
 
-/// How much of each limited resource the namespace uses, in thousandths.
+fn read(amount: &Value) -> Option<Quantity> {
+    match amount {
+        Value::Int(number) => Quantity::parse(&number.to_string()).ok(),
+        other => Quantity::parse(other.as_str()?).ok(),
+    }
+}
+
+/// How much of each limited resource the namespace uses.
 fn usage(
     id: WatchedId,
-    hard: &SortedMap<String, i64>,
+    hard: &SortedMap<String, Quantity>,
     turn: &Turn<'_, '_>,
-) -> SortedMap<String, i64> {
-    let mut used: SortedMap<String, i64> = hard.keys().map(|key| (key.clone(), 0)).collect();
+) -> SortedMap<String, Quantity> {
+    let mut used: SortedMap<String, Quantity> = hard
+        .keys()
+        .map(|key| (key.clone(), Quantity::ZERO))
+        .collect();
     let Some(row) = turn.store.watched(id) else {
         return used;
     };
@@ -177,9 +211,10 @@ fn usage(
             if scoped && !scope::counts(&quota, spec(template, turn)) {
                 continue;
             }
-            for (resource, share) in pod_share(template, turn) {
+            for (resource, mut share) in pod_share(template, turn) {
                 if let Some(sum) = used.get_mut(resource) {
-                    *sum = sum.saturating_add(share.saturating_mul(count));
+                    share.mul(count);
+                    sum.add(&share);
                 }
             }
         }
@@ -187,34 +222,74 @@ fn usage(
     if scoped {
         return used;
     }
-    let text = turn.ctx.symbols.text(namespace).to_owned();
+    let text = turn.ctx.symbols.text(namespace);
     for (resource, sum) in &mut used {
-        if resource == STORAGE || resource.contains(OF_CLASS) {
-            *sum = claims_share(resource, &text, turn).saturating_mul(1_000);
-            continue;
-        }
-        let counted = resource.strip_prefix("count/").unwrap_or(resource);
-        let kind = KINDS.iter().find(|kind| kind.resource() == counted);
-        if let Some(kind) = kind.filter(|kind| kind.kind != "Pod" && kind.namespaced) {
-            let count = match kind.kind {
-                "ReplicaSet" => turn
-                    .store
-                    .replica_sets()
-                    .filter(|(_, row)| {
-                        row.kind == OwnerKind::ReplicaSet && row.namespace == namespace
-                    })
-                    .count(),
-                _ => turn
-                    .store
-                    .documents()
-                    .of(counted)
-                    .filter(|(key, _)| *key.namespace == *text)
-                    .count(),
-            };
-            *sum = i64::try_from(count).unwrap_or(0).saturating_mul(1_000);
+        if let Some(kind) = counted_kind(resource) {
+            *sum = objects_share(kind, resource, text, turn);
         }
     }
     used
+}
+
+/// The kind whose objects, pods aside, a resource of a quota counts.
+fn counted_kind(resource: &str) -> Option<&'static Kind> {
+    let counted = match resource.strip_prefix("count/") {
+        Some(counted) => counted,
+        None if resource == STORAGE || resource.contains(OF_CLASS) => "persistentvolumeclaims",
+        None if resource.starts_with("services.") => "services",
+        None => resource,
+    };
+    let kind = KINDS.iter().find(|kind| kind.resource() == counted);
+    kind.filter(|kind| kind.kind != "Pod" && kind.namespaced)
+}
+
+/// What an object takes of a quota's resource; `None`: the resource does not count its kind.
+/// Source: `pkg/quota/v1/evaluator/core/registry.go`.
+pub fn object_share(kind: &Kind, resource: &str, object: &Value) -> Option<Quantity> {
+    if let Some(counted) = resource.strip_prefix("count/") {
+        return (counted == kind.resource()).then(one);
+    }
+    match kind.kind {
+        "ConfigMap"
+        | "Secret"
+        | "PersistentVolumeClaim"
+        | "ReplicationController"
+        | "ResourceQuota"
+        | "Service"
+            if resource == kind.plural =>
+        {
+            Some(one())
+        }
+        "PersistentVolumeClaim" => claim_share(resource, object),
+        "Service" => service_share(resource, object),
+        _ => None,
+    }
+}
+
+/// What all objects of a kind in a namespace take of a resource.
+pub fn objects_share(
+    kind: &Kind,
+    resource: &str,
+    namespace: &str,
+    turn: &Turn<'_, '_>,
+) -> Quantity {
+    if kind.kind == "ReplicaSet" {
+        let symbol = turn.ctx.symbols.get(namespace);
+        let sets = turn
+            .store
+            .replica_sets()
+            .filter(|(_, row)| Some(row.namespace) == symbol)
+            .count();
+        return Quantity::from_units(i64::try_from(sets).unwrap_or(i64::MAX), Format::DecimalSi);
+    }
+    let mut sum = Quantity::ZERO;
+    let documents = turn.store.documents();
+    for (_, document) in documents.within(&kind.resource(), namespace) {
+        if let Some(share) = object_share(kind, resource, &document.value) {
+            sum.add(&share);
+        }
+    }
+    sum
 }
 
 fn pod_resource(resource: &str) -> bool {
@@ -240,56 +315,68 @@ const STORAGE: &str = "requests.storage";
 /// Source: `pkg/quota/v1/evaluator/core/persistent_volume_claims.go` (`storageClassSuffix`).
 const OF_CLASS: &str = ".storageclass.storage.k8s.io/";
 
+/// Source: `staging/src/k8s.io/api/core/v1/annotation_key_constants.go`.
+const BETA_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+
 /// What a claim takes of a resource: bytes, or one of a class's claims. `None`: it takes nothing.
-pub fn claim_share(resource: &str, claim: &Value) -> Option<i64> {
+/// Sources: `pkg/quota/v1/evaluator/core/persistent_volume_claims.go` (`Usage`, `getStorageUsage`),
+/// `component-helpers/storage/volume/helpers.go` (`GetPersistentVolumeClaimClass`).
+fn claim_share(resource: &str, claim: &Value) -> Option<Quantity> {
     let bytes = || {
-        let asked = claim.path(&["spec", "resources", "requests", "storage"])?;
-        let asked = match asked {
-            Value::Int(number) => number.to_string(),
-            other => other.as_str()?.to_owned(),
+        let asked = read(claim.path(&["spec", "resources", "requests", "storage"])?)?;
+        let granted = claim.path(&["status", "allocatedResources", "storage"]);
+        let most = match granted.and_then(read) {
+            Some(granted) if granted > asked => granted,
+            _ => asked,
         };
-        Some(Quantity::parse(&asked).ok()?.value())
+        Some(if most.is_whole() {
+            most
+        } else {
+            Quantity::from_units(most.value(), most.format())
+        })
     };
     if resource == STORAGE {
         return bytes();
     }
     let (class, what) = resource.split_once(OF_CLASS)?;
-    if claim.str_at(&["spec", "storageClassName"]) != Some(class) {
+    let own = claim
+        .str_at(&["metadata", "annotations", BETA_CLASS])
+        .or_else(|| claim.str_at(&["spec", "storageClassName"]));
+    if own != Some(class) {
         return None;
     }
     match what {
         STORAGE => bytes(),
-        "persistentvolumeclaims" => Some(1),
+        "persistentvolumeclaims" => Some(one()),
         _ => None,
     }
 }
 
-/// What all claims of a namespace take of a resource.
-pub fn claims_share(resource: &str, namespace: &str, turn: &Turn<'_, '_>) -> i64 {
-    turn.store
-        .documents()
-        .of("persistentvolumeclaims")
-        .filter(|(key, _)| &*key.namespace == namespace)
-        .filter_map(|(_, document)| claim_share(resource, &document.value))
-        .fold(0, i64::saturating_add)
-}
-
-/// An amount as a quantity, memory in binary units when they fit.
-pub fn shown(resource: &str, thousandths: i64) -> String {
-    let whole = thousandths / 1_000;
-    if resource.ends_with("memory") || resource.ends_with("storage") {
-        let units = ["Ei", "Pi", "Ti", "Gi", "Mi", "Ki"];
-        for (unit, bits) in units.into_iter().zip([60, 50, 40, 30, 20, 10]) {
-            let size = 1_i64 << bits;
-            if whole > 0 && whole % size == 0 {
-                return format!("{}{unit}", whole / size);
-            }
+/// What a Service takes: ports of all nodes, load balancers.
+/// Source: `pkg/quota/v1/evaluator/core/services.go` (`Usage`).
+fn service_share(resource: &str, service: &Value) -> Option<Quantity> {
+    let balances = service.str_at(&["spec", "type"]) == Some("LoadBalancer");
+    let whole = |count: usize| {
+        Quantity::from_units(i64::try_from(count).unwrap_or(i64::MAX), Format::DecimalSi)
+    };
+    match resource {
+        "services.loadbalancers" => Some(whole(usize::from(balances))),
+        "services.nodeports" => {
+            let ports = service.path(&["spec", "ports"]).and_then(Value::as_list);
+            let ports = ports.unwrap_or(&[]);
+            let allocates = service.path(&["spec", "allocateLoadBalancerNodePorts"]);
+            let count = match service.str_at(&["spec", "type"]) {
+                Some("NodePort") => ports.len(),
+                Some("LoadBalancer") if allocates == Some(&Value::Bool(false)) => {
+                    let stated = |port: &&Value| port.i64_at(&["nodePort"]).unwrap_or(0) != 0;
+                    ports.iter().filter(stated).count()
+                }
+                Some("LoadBalancer") => ports.len(),
+                _ => 0,
+            };
+            Some(whole(count))
         }
-    }
-    if thousandths % 1_000 == 0 {
-        whole.to_string()
-    } else {
-        format!("{thousandths}m")
+        _ => None,
     }
 }
 
@@ -310,7 +397,7 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
     let used = usage(id, &hard(&document.value), turn);
     let used = Value::object(
         used.iter()
-            .map(|(resource, amount)| (resource.as_str(), Value::from(shown(resource, *amount)))),
+            .map(|(resource, amount)| (resource.as_str(), Value::from(amount.to_string()))),
     );
     let status = Value::object([("hard", limits), ("used", used)]);
     turn.store.write_status(&key, status);

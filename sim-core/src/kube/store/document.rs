@@ -94,6 +94,11 @@ pub struct Documents {
     /// Namespaces that were found to ask nothing of their pods, until something of [`ADMISSION`] is
     /// written.
     lenient: FxHashSet<Symbol>,
+    /// How many quotas a namespace has; only those that have any.
+    quotas: SortedMap<Arc<str>, u32>,
+    /// Namespaces with quotas in which something came, went or got another size since these looked
+    /// last.
+    counted: SortedSet<Arc<str>>,
 }
 
 /// Resources whose writes the volume controller hears of.
@@ -106,6 +111,12 @@ const STORAGE: [&str; 4] = [
 
 /// What makes policies matter.
 pub const POLICY_BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
+
+/// Quotas of a namespace.
+const QUOTAS: &str = "resourcequotas";
+
+/// Resources whose writes alter what quotas count. Of others each object counts as one.
+const SIZED: [&str; 2] = ["persistentvolumeclaims", "services"];
 
 /// Resources that say what admission asks of a namespace's pods.
 const ADMISSION: [&str; 5] = [
@@ -154,6 +165,9 @@ impl Documents {
             return None;
         }
         self.touch(key);
+        if SIZED.contains(&&*key.resource) {
+            self.count(&key.namespace);
+        }
         Arc::make_mut(&mut self.by_key).get_mut(key)
     }
 
@@ -165,8 +179,13 @@ impl Documents {
 
     fn put(&mut self, key: DocumentKey, document: Document) {
         let is_binding = &*key.resource == POLICY_BINDINGS;
+        self.count(&key.namespace);
+        let quota_of = (&*key.resource == QUOTAS).then(|| key.namespace.clone());
         let before = Arc::make_mut(&mut self.by_key).insert(key, document);
         self.policy_bindings += u32::from(is_binding && before.is_none());
+        if let Some(namespace) = quota_of.filter(|_| before.is_none()) {
+            *self.quotas.entry(namespace).or_default() += 1;
+        }
     }
 
     /// Whether there is any of [`POLICY_BINDINGS`].
@@ -230,7 +249,50 @@ impl Documents {
         }
         self.touch(key);
         self.policy_bindings -= u32::from(&*key.resource == POLICY_BINDINGS);
+        if &*key.resource == QUOTAS
+            && let Some(quotas) = self.quotas.get_mut(&key.namespace)
+        {
+            *quotas -= 1;
+            if *quotas == 0 {
+                self.quotas.remove(&key.namespace);
+            }
+        }
+        self.count(&key.namespace);
         Arc::make_mut(&mut self.by_key).remove(key)
+    }
+
+    /// Something that quotas may count came, went or got another size.
+    pub fn count(&mut self, namespace: &Arc<str>) {
+        if self.quotas.contains_key(namespace) {
+            self.counted.insert(namespace.clone());
+        }
+    }
+
+    /// Whether there is any quota.
+    pub fn has_quotas(&self) -> bool {
+        !self.quotas.is_empty()
+    }
+
+    /// Namespaces whose quotas have something to count since the last call.
+    pub fn take_counted(&mut self) -> SortedSet<Arc<str>> {
+        std::mem::take(&mut self.counted)
+    }
+
+    /// All of a resource in a namespace, by name.
+    pub fn within(
+        &self,
+        resource: &str,
+        namespace: &str,
+    ) -> impl Iterator<Item = (&DocumentKey, &Document)> {
+        let from = DocumentKey {
+            resource: resource.into(),
+            namespace: namespace.into(),
+            name: "".into(),
+        };
+        let (resource, namespace) = (from.resource.clone(), from.namespace.clone());
+        self.by_key
+            .since(&from)
+            .take_while(move |(key, _)| key.resource == resource && key.namespace == namespace)
     }
 
     /// All of a resource, by namespace and name.

@@ -1,6 +1,7 @@
 //! Writes to documents that loops follow, and the documents that loops make themselves.
 
-use crate::base::symbol::Symbol;
+use crate::base::sorted::SortedSet;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimTime;
 use crate::kube::rows::watched::{WatchedKind, WatchedRow};
 use crate::kube::rows::{ReplicaSetId, WatchedId};
@@ -20,6 +21,27 @@ impl Store {
         self.watched.iter()
     }
 
+    /// A namespace's quotas.
+    pub fn quotas_of(&self, namespace: Symbol) -> &[WatchedId] {
+        self.quotas.get(&namespace).map_or(&[], Vec::as_slice)
+    }
+
+    /// Something without a document came or went that a namespace's quotas count.
+    pub(super) fn count(&mut self, namespace: Symbol) {
+        let quotas = self.quotas.get(&namespace).into_iter().flatten();
+        self.counted.extend(quotas.copied());
+    }
+
+    /// Quotas that have something to count since the last call.
+    pub fn take_counted(&mut self, symbols: &Symbols) -> SortedSet<WatchedId> {
+        for namespace in self.documents.take_counted() {
+            if let Some(namespace) = symbols.get(&namespace) {
+                self.count(namespace);
+            }
+        }
+        std::mem::take(&mut self.counted)
+    }
+
     /// The CronJob of that name.
     pub fn cron_job_named(&self, namespace: Symbol, name: Symbol) -> Option<WatchedId> {
         self.watched
@@ -32,7 +54,11 @@ impl Store {
 
     /// Follows a document.
     pub fn add_watched(&mut self, row: WatchedRow) -> WatchedId {
+        let quota_of = (row.kind == WatchedKind::Quota).then_some(row.namespace);
         let id = self.watched.insert(row);
+        if let Some(namespace) = quota_of {
+            self.quotas.entry(namespace).or_default().push(id);
+        }
         self.log.push(Change::Watched(id, true));
         id
     }
@@ -49,7 +75,13 @@ impl Store {
 
     /// Stops following.
     pub fn remove_watched(&mut self, id: WatchedId) {
-        if self.watched.remove(id).is_some() {
+        if let Some(row) = self.watched.remove(id) {
+            if let Some(quotas) = self.quotas.get_mut(&row.namespace) {
+                quotas.retain(|quota| *quota != id);
+                if quotas.is_empty() {
+                    self.quotas.remove(&row.namespace);
+                }
+            }
             self.revision.bump();
             self.log.push(Change::WatchedRemoved(id));
         }

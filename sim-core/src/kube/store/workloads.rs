@@ -104,6 +104,7 @@ impl Store {
         let owner = row.owner;
         let key = (row.kind, row.namespace, row.name);
         let id = self.replica_sets.insert(row);
+        self.count(key.1);
         Arc::make_mut(&mut self.controller_names).insert(key, id);
         if let Some(deployment) = owner.and_then(|owner| self.deployments.get_mut(owner)) {
             deployment.replica_sets.push(id);
@@ -154,6 +155,7 @@ impl Store {
         if let Some(row) = self.replica_sets.remove(id) {
             self.roster += 1;
             let key = (row.kind, row.namespace, row.name);
+            self.count(row.namespace);
             Arc::make_mut(&mut self.controller_names).remove(&key);
             if let Some(deployment) = row.owner.and_then(|owner| self.deployments.get_mut(owner)) {
                 deployment.replica_sets.retain(|other| *other != id);

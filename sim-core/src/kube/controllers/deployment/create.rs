@@ -201,7 +201,7 @@ fn judged(
         return Ok(());
     };
     let namespace = turn.ctx.symbols.text(row.namespace);
-    quota::fits(kind, namespace, &object, turn).map_err(|why| {
+    quota::fits(kind, namespace, (None, &object), turn).map_err(|why| {
         format!(
             "{} \"{}\" is forbidden: {why}",
             kind.resource(),

@@ -118,7 +118,7 @@ fn fits(key: &DocumentKey, claim: &Value, turn: &Turn<'_, '_>) -> Result<(), Str
         return Ok(());
     };
     limits::check_claim(&key.namespace, claim, turn)
-        .and_then(|()| quota::fits(kind, &key.namespace, claim, turn))
+        .and_then(|()| quota::fits(kind, &key.namespace, (None, claim), turn))
         .map_err(|why| format!("{} \"{}\" is forbidden: {why}", key.resource, key.name))
 }
 
