@@ -86,16 +86,10 @@ fn not_modelled_since(what: impl Into<Sentence>, why: Sentence) -> Sentence {
     form.and("what", what.into()).and("why", why)
 }
 
-/// What is wrong at a place.
-fn at_place(place: impl std::fmt::Display, what: Sentence) -> Sentence {
-    let place = catalogue::AT_PLACE.with(&[("place", &place)]);
-    place.and("what", what)
-}
-
 /// What was found in a file, with its line.
 fn located(found: &Diagnostic, source: &Source) -> Sentence {
     let line = source.position(found.span.start).line;
-    let place = at_place(format!("{}:{line}", found.file), found.message.clone());
+    let place = found.message.clone().at(format!("{}:{line}", found.file));
     match &found.help {
         Some(help) => place.advise(help.clone()),
         None => place,

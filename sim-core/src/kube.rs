@@ -439,11 +439,6 @@ impl KubePlane {
         self.control_plane.refusal()
     }
 
-    /// What of the control plane does not work, a line each.
-    pub fn troubles(&self) -> Vec<String> {
-        self.control_plane.troubles()
-    }
-
     /// Loops of the control plane that are switched off.
     pub fn switched_off(&self) -> Vec<&'static str> {
         self.switches.off().collect()

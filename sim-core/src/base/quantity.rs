@@ -7,9 +7,9 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use crate::base::sentence::{Sentence, catalogue};
-use std::sync::Arc;
 
 const NANO_PER_UNIT: i128 = 1_000_000_000;
 const NANO_PER_MILLI: i128 = 1_000_000;

@@ -103,6 +103,18 @@ impl Sentence {
         both.and("other", self)
     }
 
+    /// At this place of the input; an empty one is none.
+    #[must_use]
+    #[inline(never)]
+    pub fn at(self, place: impl fmt::Display) -> Self {
+        let place = place.to_string();
+        if place.is_empty() {
+            return self;
+        }
+        let at = catalogue::AT_PLACE.with(&[("place", &place)]);
+        at.and("what", self)
+    }
+
     /// About this word of the input, where no gap has it.
     #[must_use]
     pub fn about(mut self, word: &str) -> Self {

@@ -286,8 +286,8 @@ pub fn open(experiment: &Experiment) -> Result<Opened, Sentence> {
     if let [(name, text)] = rest.as_slice()
         && scenario::is_scenario(name)
     {
-        let parsed = scenario::parse(text)
-            .map_err(|(line, what)| super::at_place(format!("{name}:{line}"), what))?;
+        let parsed =
+            scenario::parse(text).map_err(|(line, what)| what.at(format!("{name}:{line}")))?;
         return open_scenario(experiment, name, parsed);
     }
     let mut own = experiment.clone();
@@ -361,7 +361,7 @@ fn open_scenario(
     let mut said = Cluster::default();
     for (line, text) in &parsed.cluster {
         cluster::line(text, &mut own, &mut said)
-            .map_err(|(_, sentence)| super::at_place(format!("{name}:{line}"), sentence))?;
+            .map_err(|(_, sentence)| sentence.at(format!("{name}:{line}")))?;
     }
     let Cluster {
         machines,

@@ -11,7 +11,7 @@ use crate::manifest::decode;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 
-use super::{Output, Session, at_place, located, table, usage};
+use super::{Output, Session, located, table, usage};
 
 const USAGE: &str = "sim operator start -f FILE… | sim operator stop NAME… | sim operator list";
 
@@ -79,7 +79,7 @@ fn plans(session: &Session, name: &str, input: &str) -> Result<Vec<Operator>, Se
         .iter()
         .map(|node| node.to_value())
         .filter(|value| !value.is_null())
-        .map(|value| Operator::parse(&value).map_err(|why| at_place(name, why)))
+        .map(|value| Operator::parse(&value).map_err(|why| why.at(name)))
         .collect();
     let plans = plans?;
     if plans.is_empty() {

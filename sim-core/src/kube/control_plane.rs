@@ -238,24 +238,6 @@ impl ControlPlane {
         }
     }
 
-    /// What is wrong, one line for each process that does not work; empty when all is well.
-    pub fn troubles(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        match self.serving {
-            Serving::Yes => {}
-            Serving::Refused => lines.push("kube-apiserver does not run".to_owned()),
-            Serving::NoQuorum => lines.push("etcd has no quorum".to_owned()),
-        }
-        for part in Part::ALL {
-            match self.process(part).state {
-                State::Leads => {}
-                State::Stalled => lines.push(format!("{} hears nothing", part.name())),
-                State::Gone => lines.push(format!("no {} leads", part.name())),
-            }
-        }
-        lines
-    }
-
     /// How much longer a write takes on its way, and the news of it: etcd's part and the API
     /// server's.
     fn delay(&self) -> SimDuration {

@@ -151,8 +151,7 @@ fn amounts(key: &str, value: &str) -> Result<Amounts, Sentence> {
             .ok_or_else(|| format!("{key}: {entry}: malformed pair, expect string=string"))?;
         let amount = Quantity::parse(text).map_err(|error| {
             let amount = catalogue::AMOUNT.with(&[("word", &text)]);
-            let place = catalogue::AT_PLACE.with(&[("place", &key)]);
-            place.and("what", amount.and("why", error.into()))
+            amount.and("why", error.into()).at(key)
         })?;
         if amount.value() < 0 {
             return Err(

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
-use crate::console::{Output, at_place};
+use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
 use crate::kube::KubePlane;
@@ -616,7 +616,7 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (Sentence, bool) {
     let source = if way.masquerade { own } else { packet.source };
     let source = catalogue::SOURCE.with(&[("address", &Ipv4Addr::from(source))]);
     let source = if way.masquerade {
-        at_place("MASQUERADE", source)
+        source.at("MASQUERADE")
     } else {
         source
     };
@@ -625,11 +625,11 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (Sentence, bool) {
             ("one", &place.node_name() as &dyn Display),
             ("other", &name),
         ];
-        at_place(&target, catalogue::LOST.with(&ends))
+        catalogue::LOST.with(&ends).at(&target)
     };
     if let Some(sandbox) = sandbox_of(place, packet.destination) {
         let Some(row) = world.substrate.sandbox(sandbox) else {
-            return (at_place(&target, catalogue::NO_ANSWER.plain()), false);
+            return (catalogue::NO_ANSWER.plain().at(&target), false);
         };
         let machine = world.machine_text(row.machine);
         let driver = driver(place);
@@ -660,7 +660,7 @@ fn verdict(place: &Place<'_>, way: &Way, own: u32) -> (Sentence, bool) {
             let driver = kind.map_or(driver.name, |kind| kind.driver().name);
             let parts: [(_, &dyn Display); 2] =
                 [("driver", &driver), ("machine", &world.machine_text(alone))];
-            let alone = at_place(&target, catalogue::DRIVER_ALONE.with(&parts));
+            let alone = catalogue::DRIVER_ALONE.with(&parts).at(&target);
             return (also(alone, source), false);
         }
         if !world.substrate.connects(place.machine, row.machine) {

@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 
 use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
-use crate::console::{Output, at_place};
+use crate::console::Output;
 use crate::engine::command::Orchestrator;
 use crate::substrate::net::filter::{Cidr, End, Way};
 use crate::substrate::order::SandboxId;
@@ -51,7 +51,7 @@ pub fn ingress(place: &Place<'_>, way: &Way) -> Option<(Passage, bool)> {
     });
     let Some((row, published, target, protocol)) = found else {
         let nobody = catalogue::NO_PORT.with(&[("port", &packet.port)]);
-        return Some((end(at_place("ingress_sbox", nobody)), false));
+        return Some((end(nobody.at("ingress_sbox")), false));
     };
     let mut text = hop(place, format!("{GATEWAY} -> ingress_sbox"));
     text.push(format!(
@@ -121,7 +121,7 @@ pub fn inside(
             Some(receiver) => arrives(place, receiver, destination, port, source),
             None => {
                 let address = Ipv4Addr::from(destination);
-                (at_place(address, catalogue::NO_ROUTE.plain()), false)
+                (catalogue::NO_ROUTE.plain().at(address), false)
             }
         };
         text.push(end(line));
@@ -179,7 +179,7 @@ fn arrives(
     let target = format!("{}:{port}", Ipv4Addr::from(address));
     let source = catalogue::SOURCE.with(&[("address", &Ipv4Addr::from(source))]);
     let Some(row) = world.substrate.sandbox(sandbox) else {
-        return (at_place(target, catalogue::NO_ANSWER.plain()), false);
+        return (catalogue::NO_ANSWER.plain().at(target), false);
     };
     let machine = world.machine_text(row.machine);
     if row.machine != place.machine && !world.substrate.connects(place.machine, row.machine) {
@@ -187,7 +187,7 @@ fn arrives(
             ("one", &place.node_name()),
             ("other", &format!("{machine} (4789/udp)")),
         ];
-        let lost = at_place(target, catalogue::LOST.with(&ends));
+        let lost = catalogue::LOST.with(&ends).at(target);
         return (also(lost, source), false);
     }
     let way = if row.machine == place.machine {

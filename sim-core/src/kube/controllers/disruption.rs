@@ -19,11 +19,12 @@ use crate::manifest::value::Value;
 /// How long a granted eviction counts without the pod going. Source: as above, `DeletionTimeout`.
 const GRANTED: SimDuration = SimDuration::from_secs(120);
 
+/// How long a pod that was to be disrupted may stay. Source: as above, `stalePodDisruptionTimeout`.
+const STALE: SimDuration = SimDuration::from_secs(120);
+
 /// Type of the condition that this controller writes.
 /// Source: `staging/src/k8s.io/api/policy/v1/types.go` (`DisruptionAllowedCondition`).
 const ALLOWED: &str = "DisruptionAllowed";
-/// How long a pod that was to be disrupted may stay. Source: as above, `stalePodDisruptionTimeout`.
-const STALE: SimDuration = SimDuration::from_secs(120);
 
 const COMPONENT: &str = "controllermanager";
 

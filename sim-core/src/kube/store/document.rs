@@ -268,11 +268,6 @@ impl Documents {
         }
     }
 
-    /// Whether there is any quota.
-    pub fn has_quotas(&self) -> bool {
-        !self.quotas.is_empty()
-    }
-
     /// Namespaces whose quotas have something to count since the last call.
     pub fn take_counted(&mut self) -> SortedSet<Arc<str>> {
         std::mem::take(&mut self.counted)

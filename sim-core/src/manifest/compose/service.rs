@@ -400,8 +400,7 @@ fn scale(name: &str, field: &Field<'_>, deploy: &Field<'_>, scribe: &Scribe) -> 
         let message = catalogue::SO_MANY
             .with(&[("count", &wanted), ("most", &MAX_REPLICAS)])
             .and("what", catalogue::OF_ONE_SERVICE.plain());
-        let place = catalogue::AT_PLACE.with(&[("place", &format!("services.{name}"))]);
-        scribe.error(code, field.span, place.and("what", message));
+        scribe.error(code, field.span, message.at(format!("services.{name}")));
     }
     u32::try_from(wanted).unwrap_or(u32::MAX)
 }

@@ -114,17 +114,17 @@ impl Operator {
         if !resource.contains('.') {
             let example = [("examples", &"websites.example.com" as &dyn Display)];
             let wrong = catalogue::NO_GROUP.with(&[("word", &resource)]);
-            return Err(at("for", wrong.advise(catalogue::EXAMPLES.with(&example))));
+            return Err(wrong.advise(catalogue::EXAMPLES.with(&example)).at("for"));
         }
         let list = document.get("children").and_then(Value::as_list);
-        let list = list.ok_or_else(|| at("children", needed(catalogue::KIND_LIST)))?;
+        let list = list.ok_or_else(|| needed(catalogue::KIND_LIST).at("children"))?;
         let mut children: Vec<Child> = Vec::new();
         for (index, entry) in list.iter().enumerate() {
             let place = format!("children[{index}]");
             let child = Child::parse(entry, &place)?;
             if children.iter().any(|known| known.name == child.name) {
                 let twice = catalogue::TWICE.with(&[("word", &child.name)]);
-                return Err(at(place + ".name", twice));
+                return Err(twice.at(place + ".name"));
             }
             children.push(child);
         }
@@ -145,13 +145,13 @@ impl Operator {
         let mut known: Vec<&str> = Vec::new();
         for (index, child) in self.children.iter().enumerate() {
             for hole in child.when.iter().chain([&child.template]) {
-                check(hole, &known).map_err(|why| at(format!("children[{index}]"), why))?;
+                check(hole, &known).map_err(|why| why.at(format!("children[{index}]")))?;
             }
             known.push(&child.name);
         }
         self.status
             .iter()
-            .try_for_each(|status| check(status, &known).map_err(|why| at("status", why)))
+            .try_for_each(|status| check(status, &known).map_err(|why| why.at("status")))
     }
 
     /// The status; fields whose expressions lead nowhere are left out. None: the plan has no status.
@@ -173,10 +173,10 @@ impl Child {
         let kind = required(template, &below, "kind")?;
         if matches!(kind.as_str(), "Pod" | "ReplicaSet" | "Node" | "Event") {
             let what = catalogue::CHILD_KIND.with(&[("kind", &kind)]);
-            return Err(at(below + ".kind", what));
+            return Err(what.at(below + ".kind"));
         }
         if template.path(&["metadata", "name"]).is_none() {
-            return Err(at(below + ".metadata.name", needed(catalogue::KIND_TEXT)));
+            return Err(needed(catalogue::KIND_TEXT).at(below + ".metadata.name"));
         }
         let when = entry.get("when");
         let when = when.map(|when| hole(when, &format!("{place}.when"), 0));
@@ -218,16 +218,6 @@ impl Child {
     }
 }
 
-/// What is wrong, at a place of the file.
-fn at(place: impl Display, what: Sentence) -> Sentence {
-    let place = place.to_string();
-    if place.is_empty() {
-        return what;
-    }
-    let place = catalogue::AT_PLACE.with(&[("place", &place)]);
-    place.and("what", what)
-}
-
 /// Something of this form is missing.
 fn needed(kind: Form) -> Sentence {
     catalogue::REQUIRED.plain().and("what", kind.plain())
@@ -243,12 +233,12 @@ fn join(place: &str, field: &str) -> String {
 
 fn only(value: &Value, place: &str, fields: &[&str]) -> Result<(), Sentence> {
     let Some(map) = value.as_map() else {
-        return Err(at(place, needed(catalogue::KIND_MAP)));
+        return Err(needed(catalogue::KIND_MAP).at(place));
     };
     match map.iter().find(|(key, _)| !fields.contains(&&***key)) {
         Some((key, _)) => {
             let known = catalogue::FIELDS_ARE.with(&[("names", &fields.join(", "))]);
-            Err(at(join(place, key), known))
+            Err(known.at(join(place, key)))
         }
         None => Ok(()),
     }
@@ -257,13 +247,13 @@ fn only(value: &Value, place: &str, fields: &[&str]) -> Result<(), Sentence> {
 fn required(value: &Value, place: &str, field: &str) -> Result<String, Sentence> {
     let text = value.str_at(&[field]).filter(|text| !text.is_empty());
     text.map(str::to_owned)
-        .ok_or_else(|| at(join(place, field), needed(catalogue::KIND_TEXT)))
+        .ok_or_else(|| needed(catalogue::KIND_TEXT).at(join(place, field)))
 }
 
 fn hole(value: &Value, place: &str, depth: u32) -> Result<Hole, Sentence> {
     if depth > DEPTH_MAX {
         let most = catalogue::MORE_THAN.with(&[("most", &DEPTH_MAX)]);
-        return Err(at(place, most.and("what", catalogue::LEVELS.plain())));
+        return Err(most.and("what", catalogue::LEVELS.plain()).at(place));
     }
     if let Some(map) = value.as_map() {
         let entries = map
@@ -278,7 +268,7 @@ fn hole(value: &Value, place: &str, depth: u32) -> Result<Hole, Sentence> {
         return Ok(Hole::List(items.collect::<Result<_, _>>()?));
     }
     match value.as_str() {
-        Some(text) if text.contains("${") => pieces(text).map_err(|what| at(place, what)),
+        Some(text) if text.contains("${") => pieces(text).map_err(|what| what.at(place)),
         _ => Ok(Hole::Plain(value.clone())),
     }
 }
