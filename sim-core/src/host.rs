@@ -455,7 +455,7 @@ impl EngineHost {
             return self.load(self.project.clone(), revision);
         }
         let before = changes::before(&self.session, &opened);
-        let (applied, output) = self.apply(&name, &opened.deploy_lines, &opened.session);
+        let (applied, output) = self.apply(&name, &opened.deploy_lines(), &opened.session);
         Reply::Checked {
             revision,
             diagnostics,

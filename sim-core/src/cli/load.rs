@@ -32,6 +32,7 @@ pub(crate) fn described(setup: &Setup, only: Option<&str>) -> Result<Experiment,
     let mut experiment = Experiment::new(Seed(setup.seed));
     experiment.nodes = setup.nodes;
     experiment.managers = setup.managers;
+    experiment.server_side = setup.server_side;
     if let Some(node) = &setup.node {
         let words: Vec<&str> = node.split(',').collect();
         experiment.worker = crate::console::sim::machine("worker", &words)

@@ -100,6 +100,10 @@ pub(crate) struct Setup {
     /// A Compose file; repeat to merge several.
     #[arg(long, value_name = "FILE")]
     pub(crate) compose: Vec<PathBuf>,
+    /// Apply manifests as `kubectl apply --server-side` does: objects may then be larger than the
+    /// annotation that keeps what was applied.
+    #[arg(long)]
+    pub(crate) server_side: bool,
     /// A component's flag under its upstream name, e.g. kube-controller-manager.node-monitor-grace-period=40s.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,

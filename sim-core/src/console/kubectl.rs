@@ -174,6 +174,39 @@ const REFUSED: &[(&str, Option<Form>)] = &[
     ("proxy", Some(catalogue::NO_PROXY)),
 ];
 
+/// A command before it does anything.
+fn begin<'a>(
+    session: &'a mut Session,
+    verb: &'a str,
+    flags: &[&str],
+    words: &[String],
+    input: &'a str,
+) -> Result<Call<'a>, Output> {
+    let arguments = Arguments::parse(words, flags).map_err(|message| {
+        Output::error(
+            1,
+            format!("error: {message}\nSee 'kubectl {verb} --help' for usage."),
+        )
+    })?;
+    let settled = config::namespace(session, verb, &arguments).and_then(|namespace| {
+        let format = printers::Format::of(session, verb, &arguments)?;
+        Ok((namespace, format, acting::who(&arguments)?))
+    });
+    let (namespace, format, who) =
+        settled.map_err(|problem| Output::error(problem.code, problem.text))?;
+    Ok(Call {
+        session,
+        input,
+        verb,
+        arguments,
+        format: Arc::new(format),
+        namespace,
+        who,
+        stdout: String::new(),
+        stderr: Passage::default(),
+    })
+}
+
 /// Runs one `kubectl` command.
 pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     let mut words = words.to_vec();
@@ -217,33 +250,9 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             format!("error: unknown command \"{verb}\" for \"kubectl\"{hint}"),
         );
     };
-    let arguments = match Arguments::parse(&words, flags) {
-        Ok(arguments) => arguments,
-        Err(message) => {
-            return Output::error(
-                1,
-                format!("error: {message}\nSee 'kubectl {verb} --help' for usage."),
-            );
-        }
-    };
-    let settled = config::namespace(session, &verb, &arguments).and_then(|namespace| {
-        let format = printers::Format::of(session, &verb, &arguments)?;
-        Ok((namespace, format, acting::who(&arguments)?))
-    });
-    let (namespace, format, who) = match settled {
-        Ok(settled) => settled,
-        Err(problem) => return Output::error(problem.code, problem.text),
-    };
-    let mut call = Call {
-        session,
-        input,
-        verb: &verb,
-        arguments,
-        format: Arc::new(format),
-        namespace,
-        who,
-        stdout: String::new(),
-        stderr: Passage::default(),
+    let mut call = match begin(session, &verb, flags, &words, input) {
+        Ok(call) => call,
+        Err(output) => return output,
     };
     let raw = call.arguments.flag("raw").map(str::to_owned);
     let result = call.reach_server().and_then(|()| match raw {

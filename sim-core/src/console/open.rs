@@ -1,20 +1,21 @@
 //! From files and options to a session that is ready to run: detection, checking, machines, and the
 //! command lines that deploy what was given.
 
+mod deploy;
 mod overlay;
+mod worlds;
+
+pub use deploy::quoted;
 
 use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
-use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::{SortedMap, SortedSet};
-use crate::des::choice::Choices;
-use crate::engine::command::{Answer, Command, FaultSpec, MachineSpec, Orchestrator};
+use crate::engine::command::{FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
-use crate::engine::lab::{Input, Lab};
-use crate::engine::world::World;
+use crate::engine::lab::Lab;
 use crate::kube::apiserver::BUILT_IN_NAMESPACES;
 use crate::kube::kinds;
 use crate::manifest::compose::loaded::Variables;
@@ -28,13 +29,11 @@ use crate::manifest::explain;
 use crate::manifest::lines::{Source, Sources, Span};
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
-use crate::object::print::{KeyOrder, json};
 
 use super::cluster::{self, Cluster};
-use super::kubectl::problem::Problem;
-use super::kubectl::{self, apply};
 use super::scenario::{self, Scenario};
-use super::{Output, Session, images, sim};
+use super::{Session, images, sim};
+use deploy::Deployment;
 
 /// Name under which a stack or a Compose project is deployed.
 pub const PROJECT: &str = "app";
@@ -62,6 +61,8 @@ pub struct Experiment {
     pub seed: Seed,
     /// Faults to come.
     pub faults: Vec<FaultSpec>,
+    /// Whether manifests are applied by the server (`kubectl apply --server-side`).
+    pub server_side: bool,
     /// Component flags.
     pub settings: Vec<(String, String)>,
     /// Variables for interpolation.
@@ -95,6 +96,7 @@ impl Experiment {
             },
             seed,
             faults: Vec::new(),
+            server_side: false,
             settings: Vec::new(),
             environment: SortedMap::new(),
             choices: SortedMap::new(),
@@ -116,15 +118,6 @@ pub struct NotModelled {
     pub path: String,
 }
 
-/// What is done first, and where it is written.
-#[derive(Debug)]
-struct First {
-    orchestrator: Orchestrator,
-    command: Command,
-    /// File and line of a Kubernetes object.
-    written: Option<(Arc<str>, u32)>,
-}
-
 /// A checked experiment.
 #[derive(Debug)]
 pub struct Opened {
@@ -138,9 +131,8 @@ pub struct Opened {
     pub not_modelled: Vec<NotModelled>,
     /// Cores of a worker, in thousandths.
     pub worker_milli_cpu: i64,
-    /// The command lines that say what [`Self::deploy`] does.
-    pub deploy_lines: Vec<String>,
-    first: Vec<First>,
+    deployments: Vec<Deployment>,
+    objects: Vec<Value>,
     sources: Vec<Source>,
     found: Vec<Diagnostic>,
     faults: Vec<FaultSpec>,
@@ -172,9 +164,7 @@ impl Opened {
 
     /// The Kubernetes objects of the input.
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
-        self.first
-            .iter()
-            .filter_map(|first| created(&first.command))
+        self.objects.iter()
     }
 
     /// The not-modelled list for people; empty if there is nothing on it.
@@ -190,86 +180,6 @@ impl Opened {
             ));
         }
         text
-    }
-
-    /// Deploys the input at the present time and schedules the faults. A scenario's script deploys
-    /// for itself.
-    pub fn deploy(&mut self) -> Output {
-        let mut all = Output::default();
-        for first in std::mem::take(&mut self.first) {
-            let object = created(&first.command).cloned();
-            let answer = match self.session.command(first.orchestrator, first.command) {
-                Ok(answer) => answer,
-                Err(output) => return output,
-            };
-            let refusal = match answer {
-                Answer::Kube(result) => result
-                    .err()
-                    .and_then(|refusal| self.refused(&refusal, object, first.written)),
-                Answer::Swarm(result) => match *result {
-                    Ok(crate::swarm::Response::Stack(outcome)) => {
-                        for line in &outcome.lines {
-                            all.stdout.push(line);
-                            all.stdout.push("\n");
-                        }
-                        outcome.error
-                    }
-                    Ok(_) => None,
-                    Err(refusal) => {
-                        Some(Passage::from("Error response from daemon: ").then(refusal.text()))
-                    }
-                },
-                Answer::Compose(result) => result.err().map(|refusal| refusal.message),
-                Answer::Refused(message) => Some(message.into()),
-                Answer::Done | Answer::Fault(_) => None,
-            };
-            if let Some(message) = refusal {
-                all.stderr.push(&message);
-                all.stderr.push("\n");
-                all.code = 1;
-            }
-        }
-        for fault in self.faults.drain(..) {
-            self.session.history.input(Input {
-                only: None,
-                command: Command::Inject(fault),
-            });
-        }
-        all
-    }
-
-    /// What is to be said of an object that the server did not take, as `kubectl apply` says it, with
-    /// the line that it is written in. An object that is written twice is applied again instead.
-    fn refused(
-        &mut self,
-        refusal: &crate::kube::Refusal,
-        object: Option<Value>,
-        written: Option<(Arc<str>, u32)>,
-    ) -> Option<Passage> {
-        let (object, (file, line)) = (object?, written?);
-        let text = |path: &[&str]| object.str_at(path).unwrap_or("");
-        let (version, kind) = (text(&["apiVersion"]), text(&["kind"]));
-        let world = self.session.world(Orchestrator::Kubernetes).ok()?;
-        let known = world
-            .kube()
-            .is_some_and(|plane| plane.store().kind_of_object(version, kind).is_some());
-        let problem = if !known {
-            let place = (
-                text(&["metadata", "name"]),
-                text(&["metadata", "namespace"]),
-            );
-            Problem::no_mapping(version, kind, place, &file)
-        } else if refusal.reason == "AlreadyExists" {
-            let words = ["apply", "-f", "-"].map(str::to_owned);
-            let output = kubectl::run(&mut self.session, &words, &json(&object, KeyOrder::Sorted));
-            if output.code == 0 {
-                return None;
-            }
-            return Some(Passage::from(format!("{file}:{line}: ")).then(output.stderr.trimmed()));
-        } else {
-            Problem::server(refusal).when("creating", &file)
-        };
-        Some(Passage::from(format!("{file}:{line}: ")).then(problem.text))
     }
 }
 
@@ -385,57 +295,15 @@ fn open_scenario(
     Ok(opened)
 }
 
-/// A file's name as a word of a command line.
-pub fn quoted(name: &str) -> String {
-    format!("'{}'", name.replace('\'', r"'\''"))
-}
-
-/// The object that a command of the input makes.
-fn created(command: &Command) -> Option<&Value> {
-    match command {
-        Command::Kube(request) => match &**request {
-            crate::kube::Request::As { request, .. } => match &**request {
-                crate::kube::Request::Create { object, .. } => Some(object),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The request of a first `kubectl apply`: the object remembers what was applied, and who did it is
-/// kept with its fields.
-fn applied(document: &Value) -> crate::kube::Request {
+/// The object in the namespace that it comes to.
+fn settled(document: &Value) -> Value {
     let mut object = document.clone();
-    let kind = kinds::of_object(
-        object.str_at(&["apiVersion"]).unwrap_or(""),
-        object.str_at(&["kind"]).unwrap_or(""),
-    );
-    let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
-    if namespace.is_empty() && kind.is_some_and(|kind| kind.namespaced) {
+    let text = |path: &[&str]| document.str_at(path).unwrap_or("");
+    let kind = kinds::of_object(text(&["apiVersion"]), text(&["kind"]));
+    if text(&["metadata", "namespace"]).is_empty() && kind.is_some_and(|kind| kind.namespaced) {
         object.set_path(&["metadata", "namespace"], "default".into());
     }
-    crate::kube::Request::As {
-        manager: apply::MANAGER.into(),
-        request: Arc::new(crate::kube::Request::Create {
-            namespace: object
-                .str_at(&["metadata", "namespace"])
-                .unwrap_or("")
-                .into(),
-            object: apply::remembering(&object),
-        }),
-    }
-}
-
-/// Machines of their own, in every world.
-fn add(session: &mut Session, machines: Vec<MachineSpec>) {
-    for machine in machines {
-        session.history.input(Input {
-            only: None,
-            command: Command::AddMachine(Box::new(machine)),
-        });
-    }
+    object
 }
 
 fn build(
@@ -449,8 +317,8 @@ fn build(
     let mut found = problems;
     let mut sources: Vec<Source> = Vec::new();
     let mut not_modelled = Vec::new();
-    let mut deploy_lines = Vec::new();
-    let mut first = Vec::new();
+    let mut deployments = Vec::new();
+    let mut objects_read = Vec::new();
     let mut orchestrators = Vec::new();
     let others = |name: &str| {
         let name = name.strip_prefix("./").unwrap_or(name);
@@ -468,7 +336,7 @@ fn build(
 
     if !inputs.kube.is_empty() && wanted(Orchestrator::Kubernetes) {
         orchestrators.push(Orchestrator::Kubernetes);
-        let mut line = String::from("kubectl apply");
+        let mut plain = Vec::new();
         let decoded: Vec<_> = inputs.kube.iter().map(decode_kube).collect();
         // A custom resource whose definition is there is as well known as it says.
         let defined: Vec<(&str, &str)> = decoded
@@ -504,11 +372,7 @@ fn build(
             }
             found.extend(said);
             for object in objects {
-                first.push(First {
-                    orchestrator: Orchestrator::Kubernetes,
-                    command: Command::Kube(Arc::new(applied(&object.document))),
-                    written: Some((source.name.clone(), source.position(object.span.start).line)),
-                });
+                objects_read.push(settled(&object.document));
                 if defined.contains(&(group(&object.api_version), &*object.kind)) {
                     continue;
                 }
@@ -521,16 +385,17 @@ fn build(
                     });
                 }
             }
-            if let Some(folder) = overlay {
-                let folder = quoted(if folder.is_empty() { "." } else { folder });
-                deploy_lines.push(format!("kubectl apply -k {folder}"));
-            } else {
-                line.push_str(&format!(" -f {}", quoted(&source.name)));
+            match overlay {
+                Some(folder) => deployments.push(Deployment::overlay(folder, source)),
+                None => plain.push(source.clone()),
             }
             sources.push(source.clone());
         }
-        if line.contains(" -f ") {
-            deploy_lines.push(line);
+        if !plain.is_empty() {
+            deployments.push(Deployment::manifests(plain));
+        }
+        if experiment.server_side {
+            deployments.iter_mut().for_each(Deployment::by_server);
         }
     }
     if let Some(source) = inputs
@@ -539,18 +404,7 @@ fn build(
         .filter(|_| wanted(Orchestrator::Swarm))
     {
         orchestrators.push(Orchestrator::Swarm);
-        let mut loaded = load_stack(source, PROJECT, &variables, &others);
-        if let Some(stack) = loaded.model.take() {
-            let request = crate::swarm::Request::DeployStack {
-                stack: stack.into(),
-                prune: false,
-            };
-            first.push(First {
-                orchestrator: Orchestrator::Swarm,
-                command: Command::Swarm(Arc::new(request)),
-                written: None,
-            });
-        }
+        let loaded = load_stack(source, PROJECT, &variables, &others);
         found.extend(loaded.problems);
         found.extend(
             loaded
@@ -560,10 +414,7 @@ fn build(
         );
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
-        deploy_lines.push(format!(
-            "docker stack deploy -c {} {PROJECT}",
-            quoted(&source.name)
-        ));
+        deployments.push(Deployment::stack(&source.name));
     }
     if !inputs.compose.is_empty() && wanted(Orchestrator::Compose) {
         orchestrators.push(Orchestrator::Compose);
@@ -577,18 +428,7 @@ fn build(
             env_files: &[],
             others: &others,
         };
-        let mut loaded = load_compose(&inputs.compose, setting);
-        if let Some(project) = loaded.model.take() {
-            let request = crate::compose::Request::Up {
-                project: project.into(),
-                options: crate::compose::UpOptions::default(),
-            };
-            first.push(First {
-                orchestrator: Orchestrator::Compose,
-                command: Command::Compose(Arc::new(request)),
-                written: None,
-            });
-        }
+        let loaded = load_compose(&inputs.compose, setting);
         found.extend(loaded.problems);
         found.extend(
             loaded
@@ -598,12 +438,8 @@ fn build(
         );
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
-        let mut line = format!("docker compose -p {PROJECT}");
-        for source in &inputs.compose {
-            line.push_str(&format!(" -f {}", quoted(&source.name)));
-        }
-        line.push_str(" up -d");
-        deploy_lines.push(line);
+        let names = inputs.compose.iter().map(|source| &*source.name);
+        deployments.push(Deployment::compose(names));
     }
     match forced {
         Some(forced) => orchestrators = forced.to_vec(),
@@ -626,11 +462,11 @@ fn build(
     }
 
     let mut lab = Lab::new(&orchestrators, experiment.seed);
-    choices(&mut lab, experiment);
-    settings(&mut lab, experiment)?;
+    worlds::choices(&mut lab, experiment);
+    worlds::settings(&mut lab, experiment)?;
     let mut session = Session::new(History::new(lab));
-    machines(&mut session, experiment);
-    add(&mut session, own_machines);
+    worlds::machines(&mut session, experiment);
+    worlds::add(&mut session, own_machines);
     for (name, text) in files {
         session.files.insert(name.clone(), text.clone());
     }
@@ -644,8 +480,8 @@ fn build(
         scenario: None,
         not_modelled,
         worker_milli_cpu: experiment.worker.milli_cpu,
-        deploy_lines,
-        first,
+        deployments,
+        objects: objects_read,
         sources,
         found,
         faults: experiment.faults.clone(),
@@ -703,90 +539,6 @@ fn take(from: &Sources, to: &mut Vec<Source>) {
     for source in from.iter() {
         if !to.iter().any(|known| known.name == source.name) {
             to.push(source.clone());
-        }
-    }
-}
-
-fn choices(lab: &mut Lab, experiment: &Experiment) {
-    for world in &mut lab.worlds {
-        if let Some(script) = experiment.choices.get(world.orchestrator.name()) {
-            world.choices = Choices::scripted(script.clone());
-        }
-        if experiment.record_choices {
-            world.choices.start_recording();
-        }
-    }
-}
-
-fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), Sentence> {
-    for (key, value) in &experiment.settings {
-        let mut known = false;
-        for world in &mut lab.worlds {
-            if world.settings().iter().any(|(name, _)| name == key) {
-                known = true;
-                if let crate::engine::command::Answer::Refused(message) =
-                    world.command(&Command::Set(key.as_str().into(), value.as_str().into()))
-                {
-                    return Err(message);
-                }
-            }
-        }
-        // A flag of a world that does not run changes nothing.
-        let elsewhere = || {
-            let all = Lab::new(&Orchestrator::ALL, experiment.seed);
-            let mut settings = all.worlds.iter().flat_map(World::settings);
-            settings.any(|(name, _)| name == key)
-        };
-        if !known && !elsewhere() {
-            let sentence = catalogue::SETTING_UNKNOWN.with(&[("word", key)]);
-            return Err(sentence.advise(catalogue::SETTINGS_SHELL.plain()));
-        }
-    }
-    Ok(())
-}
-
-/// Kubernetes: `control-1` tainted; Swarm: `control-1` manager, drained; Compose: `worker-1` alone.
-fn machines(session: &mut Session, experiment: &Experiment) {
-    let orchestrators: Vec<Orchestrator> = session
-        .history
-        .lab()
-        .worlds
-        .iter()
-        .map(|world| world.orchestrator)
-        .collect();
-    for orchestrator in orchestrators {
-        let mut add = |spec: MachineSpec| {
-            session.history.input(Input {
-                only: Some(orchestrator),
-                command: Command::AddMachine(Box::new(spec)),
-            });
-        };
-        if orchestrator != Orchestrator::Compose {
-            let count = if orchestrator == Orchestrator::Swarm {
-                experiment.managers
-            } else {
-                1
-            };
-            for number in 1..=count {
-                let mut control = experiment.worker.clone();
-                control.name = format!("control-{number}").into();
-                control.extended.clear();
-                control.setup = NodeSetup {
-                    control: true,
-                    ..NodeSetup::default()
-                };
-                add(control);
-            }
-        }
-        let count = if orchestrator == Orchestrator::Compose {
-            experiment.nodes.min(1)
-        } else {
-            experiment.nodes
-        };
-        for number in 1..=count {
-            let mut worker = experiment.worker.clone();
-            worker.name = format!("worker-{number}").into();
-            add(worker);
         }
     }
 }

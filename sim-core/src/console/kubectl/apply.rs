@@ -1,6 +1,7 @@
 //! `kubectl apply`, and reading manifests for it and for `create` and `delete`.
 //! Source: `k8s.io/kubectl/pkg/cmd/apply`.
 
+pub mod deploy;
 pub mod last_applied;
 pub mod prune;
 pub mod server_side;
@@ -141,23 +142,13 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         // The client reads on until a document is no YAML; those behind it are not looked at.
         // Source: `k8s.io/cli-runtime/pkg/resource/visitor.go` (StreamVisitor).
         let broken = remarks.iter().find(|remark| remark.is_error());
-        for node in &documents {
-            if broken.is_some_and(|remark| node.span.end > remark.span.start) {
-                break;
-            }
-            let is_list = node
-                .get("kind")
-                .and_then(Node::as_str)
-                .is_some_and(|kind| kind.ends_with("List"));
-            let parts: Vec<&Node> = match node.get("items").and_then(Node::as_seq) {
-                Some(parts) if is_list => parts.iter().collect(),
-                _ => vec![node],
-            };
-            for part in parts {
-                match read(call, name, &source, part) {
-                    Ok(item) => found.push(item),
-                    Err(problem) => problems.push(problem),
-                }
+        let readable = documents
+            .iter()
+            .take_while(|node| broken.is_none_or(|remark| node.span.end <= remark.span.start));
+        for part in readable.flat_map(parts) {
+            match read(call, name, &source, part) {
+                Ok(item) => found.push(item),
+                Err(problem) => problems.push(problem),
             }
         }
         if let Some(remark) = broken {
@@ -168,6 +159,15 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         }
     }
     Ok((found, problems))
+}
+
+/// The objects of a document: a list's items, or itself.
+fn parts(document: &Node) -> Vec<&Node> {
+    let kind = document.get("kind").and_then(Node::as_str);
+    match document.get("items").and_then(Node::as_seq) {
+        Some(items) if kind.is_some_and(|kind| kind.ends_with("List")) => items.iter().collect(),
+        _ => vec![document],
+    }
 }
 
 fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Item, Problem> {
@@ -410,7 +410,6 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     check_flags(call)?;
     let selector = call.selector()?;
-    let server_side = call.arguments.on("server-side");
     let (found, mut problems) = items(call)?;
     let found: Vec<Item> = found
         .into_iter()
@@ -425,13 +424,7 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let mut applied = Vec::new();
     for item in &found {
-        item.warn(call);
-        let done = if server_side {
-            server_side::apply(call, item).map(|object| (object, "serverside-applied"))
-        } else {
-            one(call, item)
-        };
-        match done {
+        match one(call, item) {
             Ok((object, word)) => {
                 printers::outcome(call, item.kind, &object, word)?;
                 applied.push((item.kind, object));
@@ -509,8 +502,17 @@ fn check_flags(call: &Call<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Client-side apply of one object.
+/// Applies one object: what it is then, and what was done with it.
 fn one(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Problem> {
+    item.warn(call);
+    if call.arguments.on("server-side") {
+        let object = server_side::apply(call, item)?;
+        return Ok((object, "serverside-applied"));
+    }
+    client_side(call, item)
+}
+
+fn client_side(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str), Problem> {
     let name = named(item)?;
     let modified = remembering(&item.object);
     let current = call

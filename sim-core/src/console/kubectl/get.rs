@@ -110,7 +110,7 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
         return Problem::all(problems);
     }
     let single = single && objects.len() + problems.len() == 1;
-    if call.arguments.on("show-managed-fields") {
+    if call.arguments.on("show-managed-fields") || call.format.is_template() {
         for (kind, object) in &mut objects {
             let owners = call.view()?.managed_fields(kind, object);
             object.set_path(&["metadata", "managedFields"], owners);

@@ -78,6 +78,16 @@ const VERBS: [&str; 13] = [
 ];
 
 impl Format {
+    /// Whether a template makes what is printed: then nothing of the objects is left out.
+    /// Source: `k8s.io/cli-runtime/pkg/genericclioptions/json_yaml_flags.go`, which alone leaves out
+    /// who manages the fields.
+    pub const fn is_template(&self) -> bool {
+        match self {
+            Self::Path(..) | Self::Go(..) | Self::PathAsJson(_) | Self::Columns(_) => true,
+            Self::Plain | Self::Wide | Self::Name | Self::Json | Self::Yaml => false,
+        }
+    }
+
     /// The format of a verb; those that read `-o` by themselves have the plain one.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::console::Output;
 
 const APPLICATION: &str = "\
 apiVersion: v1
@@ -352,4 +353,51 @@ spec: {ports: [{port: 80}], healthCheckNodePort: 30000, publishNotReadyAddresses
     let mut objects: Vec<&str> = objects.collect();
     objects.dedup();
     assert_eq!(objects, ["Service/web"]);
+}
+
+#[test]
+fn what_is_too_large_to_be_remembered_is_applied_by_the_server() {
+    let large = format!(
+        "{APPLICATION}binaryData: {{a: {}}}\n",
+        "AAAA".repeat(70_000)
+    );
+    let text = format!("{NAMESPACE}{large}");
+    let mut experiment = Experiment::new(Seed(1));
+    experiment.files.push(("a.yaml".to_owned(), text.into()));
+    let client_side = open(&experiment).expect("it opens").deploy();
+    expect![[r#"
+        a.yaml:5: The ConfigMap "settings" is invalid: metadata.annotations: Too long: may not be more than 262144 bytes
+    "#]].assert_eq(&client_side.stderr);
+    experiment.server_side = true;
+    let mut opened = open(&experiment).expect("it opens");
+    assert_eq!(
+        opened.deploy_lines(),
+        ["kubectl apply --server-side -f 'a.yaml'"]
+    );
+    assert_eq!(opened.deploy(), Output::default());
+    let shown = opened.session.run(
+        "kubectl get configmap settings -n shop -o jsonpath={.metadata.managedFields[*].manager}",
+    );
+    assert_eq!(shown.stdout, "kubectl");
+}
+
+#[test]
+fn each_line_deploys_what_it_says() {
+    let stack = "services: {web: {image: 'nginx:1.27', deploy: {replicas: 2}}}\n";
+    let mut opened = opened(&[
+        ("it's.yaml", NAMESPACE),
+        ("stack.yml", stack),
+        ("compose.yaml", stack),
+    ]);
+    expect![[r#"
+        [
+            "kubectl apply -f 'it'\\''s.yaml'",
+            "docker stack deploy -c 'stack.yml' app",
+            "docker compose -p app -f 'compose.yaml' up -d",
+        ]
+    "#]]
+    .assert_debug_eq(&opened.deploy_lines());
+    assert_eq!(opened.deploy(), Output::default());
+    let again = opened.session.run(&opened.deploy_lines()[0].clone());
+    assert_eq!(again.stdout, "namespace/shop unchanged\n");
 }
