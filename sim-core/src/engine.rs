@@ -18,6 +18,7 @@ pub mod outage;
 mod panic;
 pub mod report;
 mod shape;
+mod silence;
 pub mod trace;
 pub mod why;
 pub mod world;

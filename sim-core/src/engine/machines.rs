@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Balancers of a name: one for each port of a service.
-    fn balancers_of(&self, name: Symbol) -> impl Iterator<Item = &Balancer> {
+    pub(super) fn balancers_of(&self, name: Symbol) -> impl Iterator<Item = &Balancer> {
         self.substrate
             .balancers()
             .map(|(_, balancer)| balancer)
@@ -151,7 +151,7 @@ impl World {
 
     /// Whether there is something to ask: a service inside the cluster whose rules name no port, and
     /// whose programs listen nowhere, is a name without an address to send a request to.
-    fn can_be_asked(&self, balancer: &Balancer) -> bool {
+    pub(super) fn can_be_asked(&self, balancer: &Balancer) -> bool {
         if balancer.flow.first_answered.is_some() || balancer.entry != Entry::Inside {
             return true;
         }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::base::sentence::{Sentence, catalogue};
+use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
 
 use super::command::Orchestrator;
 use super::fault::FaultState;
+use super::machines::FlowFigures;
 use super::observe;
 use super::why::{self, Mechanism};
 use super::world::World;
@@ -26,6 +29,8 @@ pub struct ServiceReport {
     pub availability_ppm: Option<u32>,
     /// Time during which not every request was answered, since it first answered one.
     pub unavailable: Option<SimDuration>,
+    /// Why it answers nobody now, if it does not.
+    pub silent: Option<Sentence>,
 }
 
 /// One fault of a run.
@@ -77,10 +82,8 @@ impl RunReport {
             .iter()
             .zip(serving.iter())
             .map(|(workload, (name, ready))| {
-                let flow = world
-                    .symbols
-                    .get(name)
-                    .and_then(|name| world.flow_figures(name));
+                let symbol = world.symbols.get(name);
+                let flow = symbol.and_then(|name| world.flow_figures(name));
                 ServiceReport {
                     name: name.clone(),
                     desired: Some(workload.desired),
@@ -88,6 +91,7 @@ impl RunReport {
                     answered_ppm: flow.map(|flow| flow.answered_ppm),
                     availability_ppm: flow.and_then(|flow| flow.availability_ppm),
                     unavailable: flow.map(|flow| flow.unavailable),
+                    silent: symbol.and_then(|name| silence(world, name, flow)),
                 }
             })
             .collect();
@@ -105,6 +109,7 @@ impl RunReport {
                     answered_ppm: Some(flow.answered_ppm),
                     availability_ppm: flow.availability_ppm,
                     unavailable: Some(flow.unavailable),
+                    silent: silence(world, symbol, Some(flow)),
                 });
             }
         }
@@ -136,10 +141,16 @@ impl RunReport {
             hash: world.fingerprint().hex(),
             events: world.events(),
             converged: world.observer.converged_at,
-            mechanism: why::run_mechanism(world),
+            mechanism: why::run_mechanism(world, &services),
             faults: faults.collect(),
             services,
         }
+    }
+
+    /// Services that answer nobody, and why, but for the one that the sentence of the run names.
+    pub fn untold(&self) -> impl Iterator<Item = (&str, &Sentence)> {
+        let told = usize::from(self.mechanism.outcome.form() == catalogue::CONVERGED_SILENT);
+        why::silent(&self.services).skip(told)
     }
 
     /// The report in the shape of design §3.1.
@@ -196,6 +207,13 @@ impl RunReport {
                         .unavailable
                         .map_or(Value::Null, |span| decimal(span.as_micros())),
                 ),
+                (
+                    "silent",
+                    service
+                        .silent
+                        .as_ref()
+                        .map_or(Value::Null, |why| Value::string(&why.to_string())),
+                ),
             ])
         });
         Value::object([
@@ -211,6 +229,12 @@ impl RunReport {
             ("services", Value::list(services.collect())),
         ])
     }
+}
+
+/// Why a service of these figures answers nobody.
+fn silence(world: &World, name: Symbol, flow: Option<FlowFigures>) -> Option<Sentence> {
+    flow.filter(|flow| flow.answered_ppm == 0)
+        .and_then(|_| world.silence(name))
 }
 
 /// Simulated seconds as an exact decimal number; null where it never happened.

@@ -8,6 +8,7 @@ use crate::des::queue::Seq;
 
 use super::fault::FaultState;
 use super::observe::{Outcome, RECOVERED_FOR};
+use super::report::ServiceReport;
 use super::trace::{Entry, detail_text, line, subject_text};
 use super::world::World;
 
@@ -173,8 +174,14 @@ fn unrecovered(world: &World, outcome: &Outcome) -> Sentence {
     }
 }
 
+/// Services that answer nobody, and why.
+pub fn silent(services: &[ServiceReport]) -> impl Iterator<Item = (&str, &Sentence)> {
+    let silent = services.iter();
+    silent.filter_map(|service| Some((&*service.name, service.silent.as_ref()?)))
+}
+
 /// The sentence for a whole run: of its first fault that applied, or of its convergence.
-pub fn run_mechanism(world: &World) -> Mechanism {
+pub fn run_mechanism(world: &World, services: &[ServiceReport]) -> Mechanism {
     if let Some(outcome) = world.observer.outcomes.first() {
         return mechanism(world, outcome);
     }
@@ -188,7 +195,12 @@ pub fn run_mechanism(world: &World) -> Mechanism {
     }
     let now = world.now;
     Mechanism::of(match world.observer.converged_at {
-        Some(at) => catalogue::CONVERGED.with(&[("at", &at)]),
+        Some(at) => match silent(services).next() {
+            Some((name, why)) => catalogue::CONVERGED_SILENT
+                .with(&[("at", &at), ("name", &name)])
+                .and("why", why.clone()),
+            None => catalogue::CONVERGED.with(&[("at", &at)]),
+        },
         None if world.unmet() == 0 => catalogue::NOTHING_ASKED.with(&[("now", &now)]),
         None => match world.obstacle() {
             Some((name, what)) => catalogue::NOT_CONVERGED_BY.with(&[

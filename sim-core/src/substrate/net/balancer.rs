@@ -314,7 +314,7 @@ impl Substrate {
     }
 
     /// Whether requests get to a port of a sandbox.
-    fn lets_in(&self, sandbox: SandboxId, port: u16) -> bool {
+    pub fn lets_in(&self, sandbox: SandboxId, port: u16) -> bool {
         self.filters.is_empty()
             || self.filters.get(&sandbox).is_none_or(|open| {
                 open.iter()

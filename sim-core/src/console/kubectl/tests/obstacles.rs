@@ -1,8 +1,16 @@
 //! What stands in the way of a run, where several things could.
 
+use crate::engine::report::RunReport;
+
 use super::*;
 
 fn obstacle(orchestrator: Orchestrator, lines: &[&str]) -> Option<(String, String)> {
+    let session = after(orchestrator, lines);
+    let world = session.world(orchestrator).expect("it is the only one");
+    world.obstacle()
+}
+
+fn after(orchestrator: Orchestrator, lines: &[&str]) -> Session {
     let lab = Lab::new(&[orchestrator], Seed(1));
     let mut session = Session::new(History::new(lab));
     let nodes = ["sim node add cp-1", "sim node add w-1", "sim advance 60s"];
@@ -10,8 +18,7 @@ fn obstacle(orchestrator: Orchestrator, lines: &[&str]) -> Option<(String, Strin
         let output = session.run(line);
         assert_eq!(output.code, 0, "{line}: {}", &*output.stderr);
     }
-    let world = session.world(orchestrator).expect("it is the only one");
-    world.obstacle()
+    session
 }
 
 #[test]
@@ -101,4 +108,80 @@ fn the_newest_error_of_any_service_is_told() {
     .expect("neither runs");
     assert_eq!(name, "beta");
     assert!(what.contains("nginx:1.99"), "{what}");
+}
+
+/// Each is right by itself, and none answers: another port, a misspelt label, a policy that lets
+/// nobody in.
+const SILENT: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: ported}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: misspelt}
+spec: {selector: {app: wbe}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shut}
+spec: {selector: {app: shop}, ports: [{port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: shut}
+spec: {podSelector: {matchLabels: {app: shop}}, policyTypes: [Ingress]}
+";
+
+fn silent(session: &Session) -> String {
+    let world = session.world(Orchestrator::Kubernetes);
+    let report = RunReport::of(world.expect("it is the only one"));
+    let mut text = format!("{}\n", report.mechanism);
+    for service in &report.services {
+        let why = service.silent.as_ref();
+        let why = why.map_or_else(|| "-".to_owned(), ToString::to_string);
+        text.push_str(&format!("{}: {why}\n", service.name));
+    }
+    text
+}
+
+#[test]
+fn services_that_answer_nobody_say_why() {
+    let mut session = after(
+        Orchestrator::Kubernetes,
+        &[
+            "kubectl create deployment web --image=nginx:1.27",
+            "kubectl create deployment shop --image=nginx:1.27",
+            "kubectl expose deployment web --port=80",
+            &format!("kubectl apply -f - <<END{SILENT}END"),
+            "sim advance 30s",
+        ],
+    );
+    expect![[r#"
+        converged at 1m5.362s without faults, but ported answers nobody: nothing listens at port 8080, but at 80
+        shop: -
+        web: -
+        ported: nothing listens at port 8080, but at 80
+        misspelt: it has no endpoints
+        shut: network policies let no request in at port 80
+    "#]].assert_eq(&silent(&session));
+    for line in [
+        "kubectl delete networkpolicy shut",
+        "kubectl patch service ported -p '{\"spec\":{\"ports\":[{\"port\":80,\"targetPort\":80}]}}'",
+        "sim fault node-crash w-1",
+        "sim advance 5s",
+    ] {
+        let output = session.run(line);
+        assert_eq!(output.code, 0, "{line}: {}", &*output.stderr);
+    }
+    expect![[r#"
+        nothing has reacted to the fault by 1m35s (1 of 2 machines up)
+        shop: -
+        web: -
+        ported: -
+        misspelt: it has no endpoints
+        shut: the machines of its endpoints are down
+    "#]]
+    .assert_eq(&silent(&session));
 }
