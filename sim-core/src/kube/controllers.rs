@@ -285,7 +285,7 @@ impl Controllers {
                 self.garbage_collector.replica_set(id, turn);
             }
             Key::Watched(id) => self.sync_watched(id, apiserver, turn),
-            Key::Owners => self.garbage_collector.documents(turn),
+            Key::Owners => self.garbage_collector.look(turn),
             Key::Operators => self.operators.sync(apiserver, turn),
             Key::Service(id) => {
                 if let Some(later) = self.endpoint_slice.sync(id, &mut self.proxy, turn) {
@@ -459,6 +459,13 @@ impl Controllers {
             }
             Change::NamespaceTerminating => {}
             Change::NamespaceAdded => self.enqueue(Key::ServiceAccounts, turn),
+        }
+        let is_gone = matches!(
+            change,
+            Change::PodRemoved(..) | Change::NodeRemoved(..) | Change::ReplicaSetRemoved(..)
+        );
+        if is_gone && turn.store.rows_own() {
+            self.enqueue(Key::Owners, turn);
         }
         if turn.store.has_terminating_namespaces() {
             self.enqueue(Key::Namespaces, turn);

@@ -11,6 +11,7 @@ pub mod managed;
 pub mod nodes;
 pub mod pod_names;
 pub mod pods;
+pub mod references;
 pub mod watched;
 pub mod workloads;
 
@@ -77,7 +78,7 @@ pub enum Change {
     Watched(WatchedId, bool),
     /// Such a document is gone.
     WatchedRemoved(WatchedId),
-    /// A document that may own others is gone.
+    /// A document that may own others is gone, or one was written that has owners.
     OwnerRemoved,
     /// A namespace is being deleted.
     NamespaceTerminating,
@@ -116,6 +117,7 @@ pub struct Store {
     events: events::Events,
     lonely: pods::LonelyPods,
     roster: u32,
+    references: references::References,
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
     orphans: SortedMap<ReplicaSetId, Vec<PodId>>,
     terminating_namespaces: u32,

@@ -2,6 +2,7 @@
 
 use crate::base::time::SimDuration;
 use crate::kube::controllers::deployment::claim::release;
+use crate::kube::controllers::garbage_collector::graph;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::rows::read as fields;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
@@ -46,12 +47,7 @@ impl ApiServer {
             namespace: namespace.into(),
             name: name.into(),
         };
-        // Source: `pkg/registry/{batch/job,core/replicationcontroller}/strategy.go`.
-        let default = match kind.kind {
-            "Job" | "ReplicationController" => Propagation::Orphan,
-            _ => Propagation::Background,
-        };
-        let propagation = propagation.unwrap_or(default);
+        let propagation = policy(kind, propagation, &object);
         match kind.kind {
             _ if super::load::is_row_kind(kind) && super::load::is_bare(&key, turn) => {
                 self.delete_document(&key, propagation, turn);
@@ -107,6 +103,26 @@ impl ApiServer {
             return;
         };
         let row = document.row;
+        // Controllers of pods have rows that say how they go.
+        let has_row = matches!(
+            row,
+            RowReference::Deployment(_) | RowReference::ReplicaSet(_)
+        );
+        let wanted = match propagation {
+            _ if has_row => None,
+            Propagation::Foreground => Some(graph::FOREGROUND),
+            Propagation::Orphan => Some(graph::ORPHAN),
+            Propagation::Background => None,
+        };
+        set_finalizer(key, wanted, turn);
+        if wanted.is_some() {
+            hold(key, turn);
+            turn.store.references_written(&Value::Null);
+            return;
+        }
+        let Some(document) = turn.store.documents().get(key) else {
+            return;
+        };
         if is_held(&document.value) {
             if propagation == Propagation::Orphan {
                 orphan(key, row, turn);
@@ -121,16 +137,7 @@ impl ApiServer {
                 .deployment(id)
                 .is_some_and(|row| !row.replica_sets.is_empty())
         {
-            let now = turn.now();
-            turn.store
-                .documents_mut()
-                .get_mut(key)
-                .expect("read above")
-                .deletion = Some(now);
-            turn.store.write_deployment(id, true, |row| {
-                row.deleting = true;
-                row.foreground = true;
-            });
+            foreground_deployment(id, key, turn);
             return;
         }
         match row {
@@ -142,6 +149,7 @@ impl ApiServer {
             }
             RowReference::ReplicaSet(id) => {
                 if propagation == Propagation::Foreground {
+                    turn.store.references_written(&Value::Null);
                     let now = turn.now();
                     if let Some(document) = turn.store.documents_mut().get_mut(key) {
                         document.deletion.get_or_insert(now);
@@ -154,12 +162,7 @@ impl ApiServer {
                 }
                 delete_replica_set(id, propagation, turn);
             }
-            RowReference::Watched(id) => {
-                if propagation == Propagation::Orphan {
-                    strip_owner(key, turn);
-                }
-                turn.store.remove_watched(id);
-            }
+            RowReference::Watched(id) => turn.store.remove_watched(id),
             RowReference::Service(id) => {
                 if let Some(row) = turn.store.service(id) {
                     let held = Allocated {
@@ -305,6 +308,18 @@ fn delete_pod(key: &DocumentKey, grace_seconds: Option<i64>, turn: &mut Turn<'_,
     turn.store.mark_terminating(pod, grace, now);
 }
 
+fn foreground_deployment(id: DeploymentId, key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+        document.deletion.get_or_insert(now);
+    }
+    turn.store.write_deployment(id, true, |row| {
+        row.deleting = true;
+        row.foreground = true;
+    });
+    turn.store.references_written(&Value::Null);
+}
+
 fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Turn<'_, '_>) {
     match propagation {
         Propagation::Background => turn.store.remove_replica_set(id),
@@ -320,6 +335,80 @@ fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Tur
             turn.store.remove_replica_set(id);
         }
     }
+}
+
+/// Removes the row of a document that goes.
+pub fn remove_row(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    match turn.store.documents().get(key).map(|document| document.row) {
+        Some(RowReference::ReplicaSet(id)) => turn.store.remove_replica_set(id),
+        Some(RowReference::Watched(id)) => turn.store.remove_watched(id),
+        Some(RowReference::Deployment(id)) => turn.store.remove_deployment(id),
+        Some(RowReference::Service(id)) => turn.store.remove_service(id),
+        None | Some(RowReference::None | RowReference::Pod(_) | RowReference::Node(_)) => {}
+    }
+}
+
+/// Lets an object go once its dependents have.
+pub fn wait_for_dependents(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    match turn.store.documents().get(key).map(|document| document.row) {
+        Some(RowReference::Deployment(id)) => foreground_deployment(id, key, turn),
+        Some(RowReference::ReplicaSet(id)) => {
+            let now = turn.now();
+            if let Some(document) = turn.store.documents_mut().get_mut(key) {
+                document.deletion.get_or_insert(now);
+            }
+            delete_replica_set(id, Propagation::Foreground, turn);
+        }
+        _ => {
+            set_finalizer(key, Some(graph::FOREGROUND), turn);
+            hold(key, turn);
+            turn.store.references_written(&Value::Null);
+        }
+    }
+}
+
+/// Leaves of the collector's own finalizers the one that a deletion asks for.
+/// Source: apiserver `pkg/registry/generic/registry/store.go`
+/// (`deletionFinalizersForGarbageCollection`).
+fn set_finalizer(key: &DocumentKey, wanted: Option<&str>, turn: &mut Turn<'_, '_>) {
+    let path = ["metadata", "finalizers"];
+    let Some(document) = turn.store.documents().get(key) else {
+        return;
+    };
+    let before = fields::list(&document.value, &path);
+    let mut after = before.to_vec();
+    after.retain(|one| !matches!(one.as_str(), Some(graph::FOREGROUND | graph::ORPHAN)));
+    after.extend(wanted.map(Value::from));
+    if before == after {
+        return;
+    }
+    turn.store.change_document(key, |value| {
+        if after.is_empty() {
+            value.remove_path(&path);
+        } else {
+            value.set_path(&path, Value::list(after));
+        }
+    });
+}
+
+/// How an object goes: as the request says, else as its finalizers say, else as is usual for its kind.
+/// Source: as above, `shouldOrphanDependents` and `shouldDeleteDependents`.
+fn policy(kind: &Kind, asked: Option<Propagation>, object: &Value) -> Propagation {
+    let of_finalizers = || {
+        fields::list(object, &["metadata", "finalizers"])
+            .iter()
+            .find_map(|one| match one.as_str() {
+                Some(graph::FOREGROUND) => Some(Propagation::Foreground),
+                Some(graph::ORPHAN) => Some(Propagation::Orphan),
+                _ => None,
+            })
+    };
+    // Source: `pkg/registry/{batch/job,core/replicationcontroller}/strategy.go`.
+    let default = match kind.kind {
+        "Job" | "ReplicationController" => Propagation::Orphan,
+        _ => Propagation::Background,
+    };
+    asked.or_else(of_finalizers).unwrap_or(default)
 }
 
 /// Whether finalizers keep an object.
@@ -399,6 +488,16 @@ fn strip_owner(owner: &DocumentKey, turn: &mut Turn<'_, '_>) {
                 list.retain(|found| !is_owner(found, kind, &owner.name));
             }
         });
+    }
+    for pod in turn.store.referring_pods() {
+        let template = turn.store.pod(pod).map(|row| row.template);
+        let namespace = template.map(|template| turn.store.template(template).namespace);
+        if namespace.map(|symbol| turn.ctx.symbols.text(symbol)) != Some(&*owner.namespace) {
+            continue;
+        }
+        let mut kept = turn.store.pod_details(pod).owners().to_vec();
+        kept.retain(|found| !is_owner(found, kind, &owner.name));
+        turn.store.set_owners(pod, kept);
     }
 }
 

@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use crate::api::kube::object::KubeSpec;
 use crate::base::name::{Name, Suffix};
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::kinds::Kind;
 use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, Phase, PodFlags, PodStatus, Termination,
 };
 use crate::kube::rows::read as fields;
+use crate::kube::rows::watched::WatchedPart;
 use crate::kube::rows::workload::{OwnerKind, PodCounts};
-use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId};
+use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, WatchedId};
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::turn::Turn;
 use crate::manifest::decode::kube::decode_value;
@@ -25,7 +27,7 @@ use crate::manifest::value::Value;
 
 use super::service::Luck;
 use super::write::rows;
-use super::{ApiServer, conditions, revive, workload};
+use super::{ApiServer, conditions, read, revive, workload};
 
 /// Resources in the order in which they are given rows: owners before what they own.
 const ORDER: [&str; 11] = [
@@ -53,16 +55,29 @@ impl ApiServer {
     /// Gives rows to all documents that were taken over. Returns the pods that were running on a
     /// simulated machine.
     pub fn thaw(&mut self, turn: &mut Turn<'_, '_>) -> Vec<PodId> {
+        let mut uids = Uids::default();
         for resource in ORDER {
             for (key, document) in bare(resource, turn) {
+                let old = fields::text(&document.value, &["metadata", "uid"]).to_owned();
                 self.thaw_one(&key, document, turn);
+                uids.note(&key, old, turn);
             }
         }
+        let nodes = bare("nodes", turn);
         revive::nodes(turn);
+        for (key, document) in nodes {
+            let old = fields::text(&document.value, &["metadata", "uid"]).to_owned();
+            uids.note(&key, old, turn);
+        }
+        uids.rewrite(turn);
+        let budgets = granted(turn);
         let mut running = Vec::new();
         let known: Vec<NodeId> = turn.store.nodes().map(|(id, _)| id).collect();
         for (key, document) in bare("pods", turn) {
-            running.extend(pod(&key, &document, turn));
+            running.extend(pod(&key, &document, &uids, turn));
+        }
+        for (budget, pods) in budgets {
+            grant(budget, &pods, turn);
         }
         // Where the nodes were taken over with the pods, one that only a pod names has gone.
         let stand_ins = turn.store.nodes().map(|(id, _)| id);
@@ -177,6 +192,78 @@ impl ApiServer {
     }
 }
 
+/// Uids that objects were taken over with, and those that they have with a row.
+#[derive(Debug, Default)]
+struct Uids {
+    by_key: SortedMap<DocumentKey, (String, Value)>,
+    fresh: SortedMap<String, Value>,
+}
+
+impl Uids {
+    fn note(&mut self, key: &DocumentKey, old: String, turn: &Turn<'_, '_>) {
+        if old.is_empty() {
+            return;
+        }
+        let Some(kind) = turn.store.kind_of_word(&key.resource) else {
+            return;
+        };
+        let Some(object) = read(kind, &key.namespace, &key.name, turn) else {
+            return;
+        };
+        let fresh = object.path(&["metadata", "uid"]).cloned();
+        let fresh = fresh.unwrap_or_default();
+        self.fresh.insert(old.clone(), fresh.clone());
+        self.by_key.insert(key.clone(), (old, fresh));
+    }
+
+    /// An object's references, with the uids that owners have now.
+    fn references(&self, value: &Value) -> Vec<Value> {
+        let mut list = fields::list(value, &["metadata", "ownerReferences"]).to_vec();
+        for reference in &mut list {
+            if let Some(fresh) = self.fresh.get(fields::text(reference, &["uid"])) {
+                reference.set("uid", fresh.clone());
+            }
+        }
+        list
+    }
+
+    /// Whether an object of that name was taken over that is not the one that the controller's
+    /// reference means.
+    fn is_another(&self, owner: &DocumentKey, dependent: &Value) -> bool {
+        let references = fields::list(dependent, &["metadata", "ownerReferences"]);
+        let wanted = references
+            .iter()
+            .find(|reference| fields::truth(reference, &["controller"]))
+            .map_or("", |reference| fields::text(reference, &["uid"]));
+        !wanted.is_empty()
+            && self
+                .by_key
+                .get(owner)
+                .is_some_and(|(old, fresh)| old != wanted && fresh.as_str() != Some(wanted))
+    }
+
+    /// Gives references of all documents the uids that owners have now, and tells the collector of
+    /// them.
+    fn rewrite(&self, turn: &mut Turn<'_, '_>) {
+        let owned: Vec<(DocumentKey, Vec<Value>)> = turn
+            .store
+            .documents()
+            .iter()
+            .map(|(key, document)| (key.clone(), self.references(&document.value)))
+            .filter(|(_, references)| !references.is_empty())
+            .collect();
+        for (key, references) in owned {
+            let Some(document) = turn.store.documents_mut().get_mut(&key) else {
+                continue;
+            };
+            let path = ["metadata", "ownerReferences"];
+            document.value.set_path(&path, Value::list(references));
+            let value = document.value.clone();
+            turn.store.references_written(&value);
+        }
+    }
+}
+
 /// Documents of a resource that have no row.
 fn bare(resource: &str, turn: &Turn<'_, '_>) -> Vec<(DocumentKey, Document)> {
     turn.store
@@ -279,9 +366,22 @@ fn deployment_of(key: &DocumentKey, value: &Value, turn: &Turn<'_, '_>) -> Optio
     }
 }
 
-fn owner_of(key: &DocumentKey, value: &Value, turn: &Turn<'_, '_>) -> Option<ReplicaSetId> {
+fn owner_of(
+    key: &DocumentKey,
+    value: &Value,
+    uids: &Uids,
+    turn: &Turn<'_, '_>,
+) -> Option<ReplicaSetId> {
     let (kind, name) = controller(value)?;
     let kind = OwnerKind::parse(kind)?;
+    let owner = DocumentKey {
+        resource: kind.resource().into(),
+        namespace: key.namespace.clone(),
+        name: name.into(),
+    };
+    if uids.is_another(&owner, value) {
+        return None;
+    }
     let (namespace, name) = (
         turn.ctx.symbols.get(&key.namespace)?,
         turn.ctx.symbols.get(name)?,
@@ -292,8 +392,50 @@ fn owner_of(key: &DocumentKey, value: &Value, turn: &Turn<'_, '_>) -> Option<Rep
         .map(|(id, _)| id)
 }
 
+/// Evictions that budgets which were taken over have granted: pods by name, and when.
+fn granted(turn: &Turn<'_, '_>) -> Vec<(WatchedId, Vec<(String, SimTime)>)> {
+    let budgets = turn.store.documents().of("poddisruptionbudgets.policy");
+    budgets
+        .filter_map(|(_, document)| {
+            let RowReference::Watched(id) = document.row else {
+                return None;
+            };
+            let pods = document.value.path(&["status", "disruptedPods"])?;
+            let pods = pods
+                .as_map()?
+                .iter()
+                .filter_map(|(name, at)| Some((name.to_string(), revive::time(at.as_str()?)?)));
+            Some((id, pods.collect()))
+        })
+        .collect()
+}
+
+fn grant(budget: WatchedId, pods: &[(String, SimTime)], turn: &mut Turn<'_, '_>) {
+    let Some(namespace) = turn.store.watched(budget).map(|row| row.namespace) else {
+        return;
+    };
+    let namespace = turn.ctx.symbols.text(namespace).to_owned();
+    let found: Vec<(PodId, SimTime)> = pods
+        .iter()
+        .filter_map(|(name, at)| {
+            let pod = turn.store.pod_named(&namespace, name, turn.ctx.symbols)?;
+            Some((pod, *at))
+        })
+        .collect();
+    if let Some(row) = turn.store.watched_mut(budget)
+        && let WatchedPart::Budget(part) = &mut row.part
+    {
+        part.disrupted.extend(found);
+    }
+}
+
 /// A pod; `Some` if a simulated machine runs it.
-fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Option<PodId> {
+fn pod(
+    key: &DocumentKey,
+    document: &Document,
+    uids: &Uids,
+    turn: &mut Turn<'_, '_>,
+) -> Option<PodId> {
     let kind = turn.store.kind_of_word("pods")?;
     let value = plain(kind, &document.value);
     let (decoded, _) = decode_value(&value);
@@ -309,16 +451,15 @@ fn pod(key: &DocumentKey, document: &Document, turn: &mut Turn<'_, '_>) -> Optio
     template.set("spec", value.get("spec").cloned().unwrap_or_default());
     let containers = spec.init_containers.len() + spec.containers.len();
     let template = workload::keep_template(&template, &key.namespace, turn)?;
-    let owner = owner_of(key, &value, turn);
+    let owner = owner_of(key, &value, uids, turn);
     let name = pod_name(&key.name, owner, turn);
-    let mut flags = PodFlags::default();
-    flags.set(
-        PodFlags::FOREIGN,
-        owner.is_none() && controller(&value).is_some(),
-    );
+    let flags = PodFlags::default();
     let pod = turn
         .store
         .create_pod(name, template, owner, flags, document.created);
+    let mut others = uids.references(&value);
+    others.retain(|reference| owner.is_none() || !fields::truth(reference, &["controller"]));
+    turn.store.set_owners(pod, others);
     if let Some(set) = owner.and_then(|owner| turn.store.replica_set_mut(owner)) {
         set.mixed = true;
     }

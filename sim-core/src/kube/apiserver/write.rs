@@ -160,6 +160,7 @@ impl ApiServer {
             },
         );
         workload::attach(kind.kind, &key, true, turn);
+        owned(&parsed.value, turn);
         note("create", kind, &key.name, turn);
         answer(kind, &key, turn)
     }
@@ -385,6 +386,10 @@ impl ApiServer {
             document.generation += 1;
         }
         let released = document.deletion.is_some() && !super::delete::is_held(&document.value);
+        let references = ["metadata", "ownerReferences"];
+        if old.path(&references) != parsed.value.path(&references) {
+            owned(&parsed.value, turn);
+        }
         workload::attach(kind.kind, key, spec_changed, turn);
         if released {
             self.finish_document(key, turn);
@@ -543,6 +548,13 @@ impl ApiServer {
             }
         }
         answer(kind, &key, turn)
+    }
+}
+
+/// Tells the garbage collector of an object that names owners.
+fn owned(value: &Value, turn: &mut Turn<'_, '_>) {
+    if value.path(&["metadata", "ownerReferences"]).is_some() {
+        turn.store.references_written(value);
     }
 }
 

@@ -6,12 +6,13 @@ use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
+use crate::kube::apiserver::read as object_of;
 use crate::kube::event::{Event, Key};
 use crate::kube::render::{object, time};
 use crate::kube::rows::pod::{PodCondition, PodFlags, PodRow, signed_s};
 use crate::kube::rows::watched::{Allowance, BudgetPart, WatchedKind, WatchedPart};
 use crate::kube::rows::workload::{Amount, OwnerKind};
-use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
+use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId, read};
 use crate::kube::store::events::{Incarnation, Message, Regarding};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -157,15 +158,18 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
         );
     }
     let mut late = Vec::new();
+    let granted = i64::try_from(GRANTED.as_micros()).unwrap_or(i64::MAX);
     part.disrupted.retain(|pod, since| {
         let stays = turn
             .store
             .pod(*pod)
             .is_some_and(|row| !row.is_terminating());
-        if stays && *since + GRANTED < now {
+        // One of a budget that was taken over may lie before the run.
+        let late_by = now.signed_micros() - since.signed_micros() - granted;
+        if stays && late_by > 0 {
             late.push(*pod);
         }
-        stays && *since + GRANTED >= now
+        stays && late_by <= 0
     });
     for pod in late {
         // Upstream gives the namespace for the budget's name, too.
@@ -176,8 +180,13 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
             turn.warning(object, COMPONENT, "NotDeleted", Message::Text(text.into()));
         }
     }
-    if let Some(next) = part.disrupted.values().map(|since| *since + GRANTED).min() {
+    let ends = part.disrupted.values().map(|since| since.signed_micros());
+    if let Some(next) = ends
+        .min()
+        .and_then(|since| u64::try_from(since + granted).ok())
+    {
         let past = SimDuration::from_micros(1);
+        let next = SimTime::from_micros(next);
         turn.at(next + past, Event::Sync(Key::Watched(id)));
     }
     let healthy = pods
@@ -240,12 +249,26 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
 fn expected(pods: &[PodId], turn: &Turn<'_, '_>) -> Result<(i64, bool), String> {
     let mut sets: SortedSet<ReplicaSetId> = SortedSet::new();
     let mut unmanaged = false;
+    let mut others: SortedMap<String, i64> = SortedMap::new();
     for pod in pods {
-        match turn.store.pod(*pod).and_then(|row| row.owner) {
-            Some(owner) => {
+        let Some(row) = turn.store.pod(*pod) else {
+            continue;
+        };
+        let controller = turn.store.pod_details(*pod).owners();
+        let controller = controller
+            .iter()
+            .find(|owner| read::truth(owner, &["controller"]));
+        match (row.owner, controller) {
+            (Some(owner), _) => {
                 sets.insert(owner);
             }
-            None => unmanaged = true,
+            (None, Some(controller)) => {
+                let uid = read::text(controller, &["uid"]).to_owned();
+                if !others.contains_key(&uid) {
+                    others.insert(uid, other_scale(row, controller, turn)?);
+                }
+            }
+            (None, None) => unmanaged = true,
         }
     }
     let mut deployments: SortedMap<DeploymentId, i64> = SortedMap::new();
@@ -272,7 +295,56 @@ fn expected(pods: &[PodId], turn: &Turn<'_, '_>) -> Result<(i64, bool), String> 
             }
         }
     }
-    Ok((sum + deployments.values().sum::<i64>(), unmanaged))
+    let others = others.values().sum::<i64>();
+    Ok((sum + deployments.values().sum::<i64>() + others, unmanaged))
+}
+
+/// Size of a controller that has no row: of a custom resource, or of one that is gone.
+/// Source: `disruption.go` (`getScaleController`).
+fn other_scale(pod: &PodRow, controller: &Value, turn: &Turn<'_, '_>) -> Result<i64, String> {
+    let part = |field: &str| read::text(controller, &[field]);
+    let (version, kind) = (part("apiVersion"), part("kind"));
+    let Some(known) = turn.store.kind_of_object(version, kind) else {
+        return Err(format!(
+            "no matches for kind {kind:?} in version {version:?}"
+        ));
+    };
+    let namespace = turn.store.template(pod.template).namespace;
+    let namespace = turn.ctx.symbols.text(namespace);
+    let scale = turn.store.definitions().of_kind(known);
+    let scale = scale.map(|(_, version)| version.scale.as_ref());
+    let path = match scale {
+        Some(Some(paths)) => Some(&paths.spec),
+        Some(None) => None,
+        None => {
+            let scales = matches!(
+                kind,
+                "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet"
+            );
+            if scales {
+                return Err(no_controller(pod, turn));
+            }
+            None
+        }
+    };
+    let Some(path) = path else {
+        let resource = known.resource();
+        return Err(format!(
+            "{resource} does not implement the scale subresource"
+        ));
+    };
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let found = object_of(known, namespace, part("name"), turn);
+    let found = found.filter(|object| object.str_at(&["metadata", "uid"]) == Some(part("uid")));
+    match found {
+        Some(object) => Ok(object.i64_at(&path).unwrap_or(0)),
+        None => Err(no_controller(pod, turn)),
+    }
+}
+
+fn no_controller(pod: &PodRow, turn: &Turn<'_, '_>) -> String {
+    let name = pod.name.text(turn.ctx.symbols);
+    format!("found no controllers for pod {name:?}")
 }
 
 fn unmanaged_text(part: &BudgetPart) -> String {

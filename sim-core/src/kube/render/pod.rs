@@ -66,6 +66,14 @@ fn metadata(
     } else {
         owners
     };
+    let owners = match details.owners() {
+        [] => owners,
+        others => {
+            let mut all = owners.as_list().unwrap_or(&[]).to_vec();
+            all.extend_from_slice(others);
+            Value::list(all)
+        }
+    };
     let tracked = owner.is_some_and(|set| match &set.part {
         Part::Job(part) => part.finished.is_none() && !part.counted.contains(&id),
         Part::None | Part::StatefulSet(_) | Part::DaemonSet(_) => false,

@@ -289,6 +289,8 @@ pub struct PodAside {
     pub restarting_all: Option<(bool, u32)>,
     /// Conditions that others than the kubelet and the control plane wrote, as they wrote them.
     pub conditions: Option<Arc<Vec<Value>>>,
+    /// `metadata.ownerReferences` but for that of the controller with a row.
+    pub owners: Option<Arc<[Value]>>,
 }
 
 impl Nothing for PodAside {
@@ -305,6 +307,7 @@ impl Nothing for PodAside {
         sizes: None,
         restarting_all: None,
         conditions: None,
+        owners: None,
     };
 }
 
@@ -312,6 +315,11 @@ impl PodDetails {
     /// `metadata.finalizers`.
     pub fn finalizers(&self) -> &[Arc<str>] {
         self.aside.finalizers.as_deref().unwrap_or_default()
+    }
+
+    /// `metadata.ownerReferences` but for that of the controller with a row.
+    pub fn owners(&self) -> &[Value] {
+        self.aside.owners.as_deref().unwrap_or_default()
     }
 
     /// A condition that somebody else wrote.

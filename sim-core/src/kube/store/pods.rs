@@ -12,7 +12,7 @@ use crate::kube::rows::pod::{
     NO_POD, Phase, PodCondition, PodDetails, PodFlags, PodRow, PodStatus, Sizes,
 };
 use crate::kube::rows::workload::PodCounts;
-use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
+use crate::kube::rows::{NodeId, PodId, ReplicaSetId, read};
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 
@@ -487,6 +487,22 @@ impl Store {
         self.log.push(Change::PodStatus(pod));
     }
 
+    /// Replaces the references to owners that have no row of pods.
+    pub fn set_owners(&mut self, pod: PodId, owners: Vec<Value>) {
+        if self.pods.get(pod).is_none() || self.pod_details(pod).owners() == owners {
+            return;
+        }
+        let controlled = owners
+            .iter()
+            .any(|owner| read::truth(owner, &["controller"]));
+        self.references.tell(pod, &owners);
+        let owners = (!owners.is_empty()).then(|| owners.into());
+        self.details.get_mut(pod.slot()).aside.write().owners = owners;
+        self.write(pod, |row| row.flags.set(PodFlags::FOREIGN, controlled));
+        self.log.push(Change::PodStatus(pod));
+        self.log.push(Change::OwnerRemoved);
+    }
+
     /// Keeps a pod that is to be removed until its finalizers are off. Answers whether it is kept.
     fn hold(&mut self, pod: PodId, was_terminating: bool) -> bool {
         let details = self.details.get(pod.slot());
@@ -555,6 +571,9 @@ impl Store {
         self.pod_names.remove(namespace, row.name, pod.slot());
         self.pods.remove(pod);
         self.details.clear(pod.slot());
+        if self.references.forget(pod) {
+            self.log.push(Change::OwnerRemoved);
+        }
         self.revision.bump();
         self.log.push(Change::PodRemoved(pod, row));
     }

@@ -7,10 +7,12 @@ use crate::api::kube::pod::{PodSpec, PodTemplate as ApiTemplate};
 use crate::base::name::Name;
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::template::{build, labels};
-use crate::kube::apiserver::{Refusal, priority, read};
+use crate::kube::apiserver::{Refusal, known, priority, read};
 use crate::kube::render::{token, uid};
 use crate::kube::rows::pod::PodRow;
-use crate::kube::rows::{NodeId, PodId};
+use crate::kube::rows::read::{list, text, truth};
+use crate::kube::rows::workload::OwnerKind;
+use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
@@ -118,6 +120,7 @@ pub(super) fn create_pod(
         .map_err(|why| Refusal::forbidden_text(parsed.kind, &parsed.key.name, why))?;
     let flags = crate::kube::controllers::admission::flags(template, turn);
     let pod = turn.store.create_pod(name, template, None, flags, now);
+    own(pod, &parsed.value, &parsed.key.namespace, turn);
     if let Some(node) = &spec.node_name {
         let node: Option<NodeId> = turn
             .ctx
@@ -131,6 +134,56 @@ pub(super) fn create_pod(
         }
     }
     Ok(())
+}
+
+/// Gives a pod the owners that its object names: the controller that has a row takes it, other
+/// references are kept as they are.
+fn own(pod: PodId, value: &Value, namespace: &str, turn: &mut Turn<'_, '_>) {
+    let listed = list(value, &["metadata", "ownerReferences"]);
+    if listed.is_empty() {
+        return;
+    }
+    let mut kept = listed.to_vec();
+    let controller = listed
+        .iter()
+        .position(|owner| truth(owner, &["controller"]));
+    if let Some(at) = controller
+        && let Some(owner) = owner_row(&listed[at], namespace, turn)
+    {
+        kept.remove(at);
+        turn.store.adopt_pod(pod, owner);
+    }
+    turn.store.set_owners(pod, kept);
+}
+
+/// The row of a controller of pods that a reference names with its uid.
+fn owner_row(reference: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Option<ReplicaSetId> {
+    let kind = OwnerKind::parse(text(reference, &["kind"]))?;
+    let name = text(reference, &["name"]);
+    let object = read(known(kind.text(), turn).ok()?, namespace, name, turn)?;
+    let symbols = &turn.ctx.symbols;
+    (object.str_at(&["metadata", "uid"]) == Some(text(reference, &["uid"])))
+        .then(|| {
+            turn.store
+                .pod_controller_named(kind, symbols.get(namespace)?, symbols.get(name)?)
+        })
+        .flatten()
+}
+
+/// Writes the owners that an update gives a pod.
+fn update_owners(pod: PodId, value: &Value, namespace: &str, turn: &mut Turn<'_, '_>) {
+    let mut kept = list(value, &["metadata", "ownerReferences"]).to_vec();
+    let controller = kept.iter().position(|owner| truth(owner, &["controller"]));
+    let named = controller.and_then(|at| owner_row(&kept[at], namespace, turn));
+    let owner = turn.store.pod(pod).and_then(|row| row.owner);
+    if owner.is_some() && owner != named {
+        turn.store.orphan(pod);
+    }
+    if let (Some(at), Some(named)) = (controller, named) {
+        kept.remove(at);
+        turn.store.adopt_pod(pod, named);
+    }
+    turn.store.set_owners(pod, kept);
 }
 
 /// A pod's spec without what an update may change.
@@ -211,7 +264,8 @@ pub(super) fn update_pod(
     }
     let same_labels = same(&["metadata", "labels"]) && same(&["metadata", "annotations"]);
     let same_finalizers = same(&["metadata", "finalizers"]);
-    if same_spec && same_labels && same_finalizers {
+    let same_owners = same(&["metadata", "ownerReferences"]);
+    if same_spec && same_labels && same_finalizers && same_owners {
         return Ok(false);
     }
     let found = turn
@@ -221,6 +275,13 @@ pub(super) fn update_pod(
     let Some((pod, row)) = found else {
         return Err(Refusal::not_found(kind, &key.name));
     };
+    if !same_owners {
+        update_owners(pod, &parsed.value, &key.namespace, turn);
+        if same_spec && same_labels && same_finalizers {
+            return Ok(true);
+        }
+    }
+    let row = turn.store.pod(pod).copied().unwrap_or(row);
     let (owner, old) = (row.owner, row.template);
     if !same_finalizers {
         let tracking = "batch.kubernetes.io/job-tracking";

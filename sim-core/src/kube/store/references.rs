@@ -1,0 +1,65 @@
+//! Who refers to owners that are not rows of pods: what the garbage collector has to look at.
+//!
+//! Documents carry their references themselves. Pods do so only where a request or a load gave them
+//! some; pods of a controller with a row are not here, and a cluster without such pods pays nothing.
+
+use std::sync::Arc;
+
+use crate::base::sorted::SortedSet;
+use crate::kube::rows::{PodId, read};
+use crate::manifest::value::Value;
+
+use super::{Change, Store};
+
+/// Kinds of owners that are rows without a document, whose going nobody else tells of.
+const ROWS: [&str; 3] = ["Pod", "Node", "ReplicaSet"];
+
+/// What refers to owners.
+#[derive(Clone, Debug, Default)]
+pub struct References {
+    pods: Arc<SortedSet<PodId>>,
+    /// Whether anything ever named an owner of [`ROWS`].
+    to_rows: bool,
+}
+
+impl References {
+    /// Notes the references of a pod.
+    pub(super) fn tell(&mut self, pod: PodId, owners: &[Value]) {
+        self.see(owners);
+        if owners.is_empty() {
+            self.forget(pod);
+        } else {
+            Arc::make_mut(&mut self.pods).insert(pod);
+        }
+    }
+
+    /// Forgets a pod. Answers whether it had references.
+    pub(super) fn forget(&mut self, pod: PodId) -> bool {
+        self.pods.contains(&pod) && Arc::make_mut(&mut self.pods).remove(&pod)
+    }
+
+    fn see(&mut self, owners: &[Value]) {
+        self.to_rows |= owners
+            .iter()
+            .any(|owner| ROWS.contains(&read::text(owner, &["kind"])));
+    }
+}
+
+impl Store {
+    /// Pods with references of their own, by id.
+    pub fn referring_pods(&self) -> Vec<PodId> {
+        self.references.pods.iter().copied().collect()
+    }
+
+    /// Whether the going of a pod, a node or a ReplicaSet may leave something without an owner.
+    pub const fn rows_own(&self) -> bool {
+        self.references.to_rows
+    }
+
+    /// Says that a document with references, or one that waits for its dependents, was written.
+    pub fn references_written(&mut self, value: &Value) {
+        self.references
+            .see(read::list(value, &["metadata", "ownerReferences"]));
+        self.log.push(Change::OwnerRemoved);
+    }
+}
