@@ -256,6 +256,9 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
     };
     let raw = call.arguments.flag("raw").map(str::to_owned);
     let result = call.reach_server().and_then(|()| match raw {
+        Some(path) if !path.is_empty() && verb == "delete" => {
+            delete::check_raw(&call).and_then(|()| raw::raw(&mut call, &path))
+        }
         Some(path) if !path.is_empty() && verb != "config" => raw::raw(&mut call, &path),
         _ => act(&mut call),
     });

@@ -487,6 +487,13 @@ impl<'a> Reader<'a> {
             None => None,
         };
         self.blanks();
+        // What goes on after the operands is read as an action of its own, as if there were no more.
+        if let Some(sign) = self.rest.chars().next().filter(|one| "|&".contains(*one)) {
+            return Err(format!(
+                "unrecognized character in action: U+{:04X} '{sign}'",
+                u32::from(sign)
+            ));
+        }
         if !self.eat(")") {
             return Err("unterminated filter".to_owned());
         }
@@ -586,6 +593,10 @@ mod tests {
                 "! map[string]interface {} is not array or slice",
             ),
             ("{.items", "! unclosed action"),
+            (
+                "{.items[?(@.n==1||@.n==2)].name}",
+                "! unrecognized character in action: U+007C '|'",
+            ),
         ] {
             assert_eq!(print(template), text, "{template}");
         }

@@ -84,12 +84,36 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     }
     let (chosen, mut problems) = chosen(call)?;
+    if let Some(other) = call.arguments.flag("output").filter(|text| *text != "name") {
+        return Err(Problem::error(format!(
+            "unexpected -o output mode: {other}. We only support '-o name'"
+        )));
+    }
+    if call.arguments.on("all") && call.arguments.flag("field-selector").is_some() {
+        return Err(Problem::error(
+            "cannot set --all and --field-selector at the same time",
+        ));
+    }
     if force {
         call.stderr.push("Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.\n");
     }
     if chosen.is_empty() && problems.is_empty() && !call.arguments.on("ignore-not-found") {
         call.say("No resources found");
         return Ok(());
+    }
+    if call.arguments.on("interactive") {
+        // Nothing is deleted of a list that could not be read as a whole.
+        if !problems.is_empty() {
+            return Problem::all(problems);
+        }
+        if chosen.is_empty() {
+            call.say("No resources found");
+            return Ok(());
+        }
+        if !confirmed(call, &chosen) {
+            call.say("deletion is cancelled");
+            return Ok(());
+        }
     }
     let mut waiting = Vec::new();
     for (kind, object) in chosen {
@@ -146,6 +170,42 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
         removal(call, &waiting, &mut problems)?;
     }
     Problem::all(problems)
+}
+
+/// What `--raw` cannot be given with.
+///
+/// # Errors
+/// The first of them that was.
+pub fn check_raw(call: &Call<'_>) -> Result<(), Problem> {
+    let said = |flag: &str| call.arguments.on(flag);
+    let why = match () {
+        () if said("interactive") => "--interactive can not be used with --raw",
+        () if said("recursive") => "--raw and --recursive are mutually exclusive",
+        () if call.arguments.flag("output").is_some() => {
+            "--raw and --output are mutually exclusive"
+        }
+        () => return Ok(()),
+    };
+    Err(Problem::error(why))
+}
+
+/// Asks whether these are meant; the question's line goes on with the answer's outcome.
+fn confirmed(call: &mut Call<'_>, chosen: &[(&'static Kind, Value)]) -> bool {
+    let count = chosen.len();
+    call.say(&format!(
+        "You are about to delete the following {count} resource(s):"
+    ));
+    for (kind, object) in chosen {
+        call.say(&super::title(kind, name_of(object)));
+    }
+    call.stdout.push_str("Do you want to continue? (y/N): ");
+    let line = call.input.lines().next().unwrap_or("");
+    let mut words = line.split_whitespace();
+    // One word, as Go's `Fscanln` reads it.
+    words
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("y"))
+        && words.next().is_none()
 }
 
 fn removal(

@@ -398,6 +398,28 @@ fn told(words: Vec<String>, what: &str) -> Result<Vec<String>, Problem> {
 /// # Errors
 /// Text that is no patch, patches that do not fit, the server's refusal.
 pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
+    let given = |flag: &str| {
+        call.arguments
+            .flag(flag)
+            .is_some_and(|text| !text.is_empty())
+    };
+    if given("patch") && given("patch-file") {
+        return Err(Problem::error(
+            "cannot specify --patch and --patch-file together",
+        ));
+    }
+    if call.arguments.on("local") && (given("patch") || given("patch-file")) {
+        if !call.arguments.words.is_empty() {
+            return Err(Problem::error(
+                "cannot specify --local and server resources",
+            ));
+        }
+        if call.arguments.flag("dry-run") == Some("server") {
+            return Err(Problem::error(
+                "cannot specify --local and --dry-run=server - did you mean --dry-run=client?",
+            ));
+        }
+    }
     let text = match (
         call.arguments.flag("patch"),
         call.arguments.flag("patch-file"),

@@ -243,33 +243,39 @@ fn goal(text: &str) -> Result<For, Problem> {
     )))
 }
 
-/// `{.path}` or `{.path}=value`. An equal sign in a filter is not the one before the value.
+/// `{.path}` or `{.path}=value`. Two equal signs side by side are part of the path.
+/// Source: `k8s.io/kubectl/pkg/cmd/wait/wait.go` (`processJSONPathInput`).
 fn path_goal(text: &str) -> Result<For, Problem> {
-    let text = text.trim_matches('\'');
-    let depth = |at: usize| {
-        let of = |one: char| text[..at].matches(one).count();
-        of('[') > of(']') || of('{') > of('}')
-    };
-    let mut signs = text
-        .match_indices('=')
-        .map(|(at, _)| at)
-        .filter(|at| !depth(*at));
-    let (path, value) = match signs.next() {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    };
-    if signs.next().is_some() {
-        return Err(Problem::error(
-            "jsonpath wait format must be --for=jsonpath='{.status.readyReplicas}'=3 or --for=jsonpath='{.status.readyReplicas}'",
-        ));
+    let mut parts = vec![String::new()];
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character == '=' && characters.next_if_eq(&'=').is_none() {
+            parts.push(String::new());
+            continue;
+        }
+        let last = parts.last_mut().expect("there is one from the start");
+        last.push(character);
+        if character == '=' {
+            last.push('=');
+        }
     }
-    let template = Template::relaxed(path.trim_matches(['\'', '"']))
-        .map_err(|error| Problem::error(&error))?;
-    let value = value.map(|value| value.trim_matches(['\'', '"']).to_owned());
+    let (path, value) = match parts.as_slice() {
+        [path] => (path, None),
+        [path, value] => (path, Some(value.trim_matches(['\'', '"']).to_owned())),
+        _ => {
+            return Err(Problem::error(
+                "jsonpath wait format must be --for=jsonpath='{.status.readyReplicas}'=3 or --for=jsonpath='{.status.readyReplicas}'",
+            ));
+        }
+    };
+    let template = Template::relaxed(path).map_err(|error| Problem::error(&error))?;
     if value.as_ref().is_some_and(String::is_empty) {
         return Err(Problem::error(
             "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3",
         ));
+    }
+    if path.is_empty() {
+        return Err(Problem::error("jsonpath expression cannot be empty"));
     }
     Ok(For::Path(template, value))
 }
