@@ -78,6 +78,9 @@ pub(crate) fn run(options: &RunOptions) -> Result<u8, Stop> {
                         "timed out at {deadline}: not {}",
                         options.until.as_deref().unwrap_or_default()
                     ));
+                    for found in condition.instead(opened.session.history.lab()) {
+                        note(&format!("  {found}"));
+                    }
                     code = 1;
                     break;
                 }

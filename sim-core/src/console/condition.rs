@@ -3,9 +3,11 @@
 //! `converged`, `ready deployment/web 3`, `phase pod/x Running`, `available service/web`,
 //! `node/worker-1 NotReady`, `task-state web.1 running`, `not …`, `a and b`.
 
+use crate::api::status::WorkloadStatus;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::engine::command::Orchestrator;
 use crate::engine::lab::Lab;
+use crate::engine::report::percent;
 use crate::engine::world::World;
 
 /// A parsed condition.
@@ -75,48 +77,133 @@ impl Condition {
         match self {
             Self::Converged => lab.converged(),
             Self::Ready(name, count) => any(lab, |world| {
-                world
-                    .workloads()
-                    .iter()
-                    .find(|workload| workload.name == *name)
-                    .map(|workload| match count {
-                        Some(count) => {
-                            workload.ready >= *count && workload.ready > 0
-                                || *count == 0 && workload.ready == 0
-                        }
-                        None => workload.ready >= workload.desired,
-                    })
+                workload(world, name).map(|it| it.ready >= count.unwrap_or(it.desired))
             }),
-            Self::Phase(name, phase) => lab
-                .world(Orchestrator::Kubernetes)
-                .and_then(|world| world.kube()?.phase_of(name, &world.symbols))
-                .is_some_and(|found| found == phase),
+            Self::Phase(name, phase) => {
+                any(lab, |world| self.state(world, name).map(|it| it == *phase))
+            }
             Self::Available(name) => any(lab, |world| {
-                let symbol = world.symbols.get(name)?;
-                world
-                    .flow_figures(symbol)
-                    .map(|figures| figures.answered_ppm)
-                    .map(|answered| answered == 1_000_000)
+                answered(world, name).map(|ppm| ppm == 1_000_000)
             }),
-            Self::Node(name, state) => any(lab, |world| match world.orchestrator {
-                Orchestrator::Kubernetes => world
-                    .kube()?
-                    .node_state(name, &world.symbols)
-                    .map(|found| found.eq_ignore_ascii_case(state)),
-                Orchestrator::Swarm => world
-                    .swarm()?
-                    .node_state(name, &world.symbols)
-                    .map(|found| found.eq_ignore_ascii_case(state)),
-                Orchestrator::Compose => None,
+            Self::Node(name, state) | Self::TaskState(name, state) => any(lab, |world| {
+                let found = self.state(world, name)?;
+                Some(found.eq_ignore_ascii_case(state))
             }),
-            Self::TaskState(name, state) => lab
-                .world(Orchestrator::Swarm)
-                .and_then(|world| world.swarm()?.task_state(name, &world.symbols))
-                .is_some_and(|found| found.eq_ignore_ascii_case(state)),
             Self::Not(inner) => !inner.holds(lab),
             Self::And(left, right) => left.holds(lab) && right.holds(lab),
         }
     }
+
+    /// The state of the node, task or pod that it is about, in a world that knows it.
+    fn state(&self, world: &World, name: &str) -> Option<String> {
+        let symbols = &world.symbols;
+        let found = match (self, world.orchestrator) {
+            (Self::Node(..), Orchestrator::Kubernetes) => {
+                world.kube()?.node_state(name, symbols)?
+            }
+            (Self::Node(..), Orchestrator::Swarm) => world.swarm()?.node_state(name, symbols)?,
+            (Self::TaskState(..), Orchestrator::Swarm) => {
+                world.swarm()?.task_state(name, symbols)?
+            }
+            (Self::Phase(..), Orchestrator::Kubernetes) => world.kube()?.phase_of(name, symbols)?,
+            _ => return None,
+        };
+        Some(found.to_owned())
+    }
+
+    /// What is found instead of it where it does not hold, a sentence for each world.
+    pub fn instead(&self, lab: &Lab) -> Vec<Sentence> {
+        let (name, found): (&str, Vec<Sentence>) = match self {
+            _ if self.holds(lab) => return Vec::new(),
+            Self::Not(_) => return Vec::new(),
+            Self::And(left, right) => {
+                let mut both = left.instead(lab);
+                both.extend(right.instead(lab));
+                return both;
+            }
+            Self::Converged => return lab.worlds.iter().filter_map(unmet).collect(),
+            Self::Ready(name, _) => (name, in_each(lab, |world| ready(world, name))),
+            Self::Available(name) => (name, in_each(lab, |world| served(world, name))),
+            Self::Phase(name, _) | Self::Node(name, _) | Self::TaskState(name, _) => {
+                let found = |world: &World| {
+                    let state = self.state(world, name)?;
+                    let orchestrator = world.orchestrator.name();
+                    Some(catalogue::FOUND_STATE.with(&[
+                        ("world", &orchestrator),
+                        ("name", name),
+                        ("state", &state),
+                    ]))
+                };
+                (name, in_each(lab, found))
+            }
+        };
+        if found.is_empty() {
+            return vec![catalogue::FOUND_NOTHING.with(&[("name", &name)])];
+        }
+        found
+    }
+}
+
+fn in_each(lab: &Lab, look: impl Fn(&World) -> Option<Sentence>) -> Vec<Sentence> {
+    lab.worlds.iter().filter_map(look).collect()
+}
+
+/// What is left to do in a world, and what is in the way.
+fn unmet(world: &World) -> Option<Sentence> {
+    let (orchestrator, unmet) = (world.orchestrator.name(), world.unmet());
+    if unmet == 0 {
+        return None;
+    }
+    Some(match world.obstacle() {
+        Some((name, what)) => catalogue::FOUND_UNMET_BY.with(&[
+            ("world", &orchestrator),
+            ("unmet", &unmet),
+            ("name", &name),
+            ("what", &what),
+        ]),
+        None => catalogue::FOUND_UNMET.with(&[("world", &orchestrator), ("unmet", &unmet)]),
+    })
+}
+
+fn workload(world: &World, name: &str) -> Option<WorkloadStatus> {
+    let mut workloads = world.workloads().into_iter();
+    workloads.find(|workload| workload.name == *name)
+}
+
+fn ready(world: &World, name: &str) -> Option<Sentence> {
+    let found = workload(world, name)?;
+    let orchestrator = world.orchestrator.name();
+    Some(catalogue::FOUND_READY.with(&[
+        ("world", &orchestrator),
+        ("ready", &found.ready),
+        ("desired", &found.desired),
+        ("name", &name),
+    ]))
+}
+
+/// Share of requests that are answered, in millionths; none: nobody asks.
+fn answered(world: &World, name: &str) -> Option<u32> {
+    let figures = world.flow_figures(world.symbols.get(name)?)?;
+    Some(figures.answered_ppm)
+}
+
+fn served(world: &World, name: &str) -> Option<Sentence> {
+    let (share, orchestrator) = (answered(world, name)?, world.orchestrator.name());
+    let silence = world
+        .symbols
+        .get(name)
+        .filter(|_| share == 0)
+        .and_then(|name| world.silence(name));
+    Some(match silence {
+        Some(why) => catalogue::FOUND_SILENT
+            .with(&[("world", &orchestrator), ("name", &name)])
+            .and("why", why),
+        None => catalogue::FOUND_ANSWERED.with(&[
+            ("world", &orchestrator),
+            ("share", &percent(share)),
+            ("name", &name),
+        ]),
+    })
 }
 
 /// Holds in every world that knows the object, and at least one does.

@@ -49,13 +49,13 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
         ["until", ..] => until(session, &words[1..]),
         ["expect", ..] => match Condition::parse(&words[1..]) {
             Ok(condition) if condition.holds(session.history.lab()) => Output::default(),
-            Ok(_) => Output::error(
-                1,
-                catalogue::EXPECTED.with(&[
+            Ok(condition) => {
+                let failed = catalogue::EXPECTED.with(&[
                     ("at", &session.history.now()),
                     ("condition", &words[1..].join(" ")),
-                ]),
-            ),
+                ]);
+                unmet(failed, &condition, session.history.lab())
+            }
             Err(message) => usage(message),
         },
         ["time"] => Output::text(format!("{}\n", session.history.now())),
@@ -188,6 +188,15 @@ fn usage(said: impl Into<Sentence>) -> Output {
     Output::error(2, said.into())
 }
 
+/// A condition that does not hold, and what is found instead.
+fn unmet(failed: Sentence, condition: &Condition, lab: &Lab) -> Output {
+    let mut text = Passage::from(failed).then("\n");
+    for found in condition.instead(lab) {
+        text = text.then("  ").then(found).then("\n");
+    }
+    Output::error(1, text)
+}
+
 fn until(session: &mut Session, words: &[String]) -> Output {
     let (condition, within) = match words.iter().rposition(|word| word == "within") {
         Some(at) => match words.get(at + 1).map(|word| SimDuration::parse(word)) {
@@ -207,7 +216,8 @@ fn until(session: &mut Session, words: &[String]) -> Output {
         if now >= deadline {
             let parts: [(_, &dyn std::fmt::Display); 2] =
                 [("at", &now), ("condition", &words.join(" "))];
-            return Output::error(1, catalogue::TIMED_OUT.with(&parts));
+            let failed = catalogue::TIMED_OUT.with(&parts);
+            return unmet(failed, &condition, session.history.lab());
         }
         // Nothing changes between events, so the next look is at the next event or the next tick.
         let next = session
