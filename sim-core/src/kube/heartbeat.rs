@@ -132,6 +132,7 @@ impl Heartbeats {
             machine,
             labels: labels.into(),
             annotations: [("node.alpha.kubernetes.io/ttl".into(), "0".into())].into(),
+            taint_times: taints.iter().map(|_| None).collect(),
             taints,
             no_execute_since: evicts.then_some(now),
             unschedulable: false,

@@ -114,7 +114,10 @@ fn node(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     let taints = row.taints.to_vec();
     row.taints = Arc::default();
     let id = turn.store.add_node(row);
-    turn.store.set_taints(id, taints, now);
+    turn.store.set_taints(id, taints, None, now);
+    let times = read::list(value, &["spec", "taints"]).iter();
+    let times = times.map(|taint| time(read::text(taint, &["timeAdded"])));
+    turn.store.set_taint_times(id, times.collect());
 }
 
 fn stand_in(name: &str, turn: &mut Turn<'_, '_>) -> NodeRow {
@@ -129,6 +132,7 @@ fn stand_in(name: &str, turn: &mut Turn<'_, '_>) -> NodeRow {
         labels: [host].into(),
         annotations: Arc::default(),
         taints: Arc::default(),
+        taint_times: Arc::default(),
         no_execute_since: None,
         unschedulable: false,
         allocatable: capacity.clone(),

@@ -585,7 +585,7 @@ fn update_node(parsed: &Parsed, turn: &mut Turn<'_, '_>) -> bool {
     };
     let before = turn.store.revision();
     let now = turn.now();
-    turn.store.set_taints(node, spec.taints.clone(), now);
+    turn.store.set_taints(node, spec.taints.clone(), None, now);
     let row = turn.store.node(node).expect("found above");
     let (labels, annotations) = (
         labels(&parsed.meta.labels),

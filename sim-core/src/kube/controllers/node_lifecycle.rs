@@ -90,13 +90,38 @@ fn eviction_rate(state: ZoneState, nodes: u64, settings: &Settings) -> u64 {
 /// A zone's queue of nodes that are to get a NoExecute taint.
 #[derive(Clone, Debug, Default)]
 struct Zone {
-    state: ZoneState,
+    /// None until one of its nodes counts.
+    state: Option<ZoneState>,
+    /// How many of its nodes counted when the state was reached: the rate stays as it was then.
+    size: u64,
+    /// Taints per second, in billionths.
     rate: u64,
     queue: Vec<NodeId>,
     /// When the bucket of one token is full again.
     next: SimTime,
     /// Whether the node at the head has had to wait for the bucket.
     waited: bool,
+}
+
+impl Zone {
+    /// Another bucket, full if the one before it had a token, else empty.
+    /// Source: `pkg/controller/nodelifecycle/scheduler/rate_limited_queue.go`, `SwapLimiter`.
+    fn swap_bucket(&mut self, rate: u64, now: SimTime) {
+        if self.rate == rate {
+            return;
+        }
+        let had_token = self.rate > 0 && self.next <= now;
+        self.rate = rate;
+        self.waited = !had_token && !self.queue.is_empty();
+        if rate > 0 {
+            self.next = if had_token { now } else { now + interval(rate) };
+        }
+    }
+}
+
+/// Time in which a bucket of a rate (tokens per second, in billionths, not 0) gets one token.
+const fn interval(rate: u64) -> SimDuration {
+    SimDuration::from_micros(1_000_000 * 1_000_000_000 / rate)
 }
 
 /// The controller.
@@ -262,28 +287,57 @@ impl NodeLifecycle {
             }
             nodes.push((id, zone));
         }
-        self.zones.retain(|name, _| counts.contains_key(name));
-        for (name, (ready, lost)) in &counts {
-            let zone = self.zones.entry(name.clone()).or_default();
-            zone.state = zone_state(*ready, *lost, turn.settings.unhealthy_zone_threshold);
-            zone.rate = eviction_rate(zone.state, ready + lost, turn.settings);
-        }
-        let all_lost = !counts.is_empty()
-            && self
-                .zones
-                .values()
-                .all(|zone| zone.state == ZoneState::FullDisruption);
-        if all_lost && !self.all_lost {
-            self.withdraw(turn);
-        }
-        self.all_lost = all_lost;
-        if all_lost {
+        self.judge(&nodes, &counts, turn);
+        if self.all_lost {
             return;
         }
         for (node, zone) in nodes {
             self.queue_or_release(node, &zone, turn);
         }
         self.schedule_poll(turn);
+    }
+
+    /// States of zones with so many ready and lost nodes that count, and what follows for the rates. A
+    /// zone of nodes none of which counts keeps its rate. Source: as above, `handleDisruption`.
+    fn judge(
+        &mut self,
+        nodes: &[(NodeId, String)],
+        counts: &SortedMap<String, (u64, u64)>,
+        turn: &mut Turn<'_, '_>,
+    ) {
+        let threshold = turn.settings.unhealthy_zone_threshold;
+        let judged = |(ready, lost): (u64, u64)| zone_state(ready, lost, threshold);
+        let all_lost = !counts.is_empty()
+            && counts
+                .values()
+                .all(|count| judged(*count) == ZoneState::FullDisruption);
+        if all_lost && !self.all_lost {
+            self.withdraw(turn);
+        }
+        self.all_lost = all_lost;
+        let (now, settings) = (turn.now(), turn.settings);
+        let names: SortedSet<&String> = nodes.iter().map(|(_, zone)| zone).collect();
+        self.zones.retain(|name, _| names.contains(name));
+        for name in names {
+            let zone = self.zones.entry(name.clone()).or_insert_with(|| Zone {
+                rate: settings.node_eviction_rate,
+                ..Zone::default()
+            });
+            let Some(&(ready, lost)) = counts.get(name) else {
+                zone.state = None;
+                continue;
+            };
+            let state = judged((ready, lost));
+            if zone.state != Some(state) {
+                (zone.state, zone.size) = (Some(state), ready + lost);
+            }
+            let rate = if all_lost {
+                0
+            } else {
+                eviction_rate(state, zone.size, settings)
+            };
+            zone.swap_bucket(rate, now);
+        }
     }
 
     /// Every zone is lost: more likely the control plane's own fault, so nothing is evicted.
@@ -367,7 +421,7 @@ impl NodeLifecycle {
                 continue;
             }
             let node = zone.queue.remove(0);
-            let interval = SimDuration::from_micros(1_000_000 * 1_000_000_000 / zone.rate);
+            let interval = interval(zone.rate);
             let rule = zone.waited.then_some(Rule {
                 key: "node-eviction-rate",
                 value: interval,
@@ -422,7 +476,7 @@ impl NodeLifecycle {
         let name = row.name;
         let (now, before) = (turn.now(), row.taints.len());
         let after = taints.len();
-        if turn.store.set_taints(node, taints, now) {
+        if turn.store.set_taints(node, taints, Some(now), now) {
             let detail = effect_detail(TaintEffect::NoSchedule, turn);
             let verb = if after < before { "untaint" } else { "taint" };
             turn.note(
@@ -468,7 +522,7 @@ fn put_on(
         value: "".into(),
         effect: TaintEffect::NoExecute,
     });
-    turn.store.set_taints(node, taints, now);
+    turn.store.set_taints(node, taints, Some(now), now);
     let detail = effect_detail(TaintEffect::NoExecute, turn);
     turn.note_rule(
         "kube.node-lifecycle",
@@ -497,7 +551,7 @@ fn release(node: NodeId, turn: &mut Turn<'_, '_>) {
         .filter(|taint| !ours(taint))
         .cloned()
         .collect();
-    if turn.store.set_taints(node, taints, now) {
+    if turn.store.set_taints(node, taints, Some(now), now) {
         let detail = effect_detail(TaintEffect::NoExecute, turn);
         turn.note(
             "kube.node-lifecycle",

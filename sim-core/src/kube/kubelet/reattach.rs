@@ -204,6 +204,7 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         work.stopping = None;
         if let Some(waits) = work.waits.written() {
             waits.not_before = None;
+            waits.waited = None;
             waits.pull_failed = None;
             // The kubelet keeps back-offs in memory only.
             waits.crashes = backoff::Backoff::default();

@@ -103,6 +103,7 @@ impl Rig {
             labels: Arc::default(),
             annotations: Arc::default(),
             taints: Arc::default(),
+            taint_times: Arc::default(),
             no_execute_since: None,
             unschedulable: false,
             capacity: capacity.clone(),

@@ -29,13 +29,10 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
     let taints: Vec<Value> = row
         .taints
         .iter()
-        .map(|taint| {
-            // Only controllers write it, with the taints that are their own.
-            let added = row
-                .no_execute_since
-                .filter(|_| effect_text(taint.effect) == "NoExecute")
-                .filter(|_| taint.key.starts_with("node.kubernetes.io/"))
-                .map_or(Value::Null, time);
+        .enumerate()
+        .map(|(index, taint)| {
+            let added = row.taint_times.get(index).copied().flatten();
+            let added = added.map_or(Value::Null, time);
             object([
                 ("effect", effect_text(taint.effect).into()),
                 ("key", Value::String(taint.key.clone())),

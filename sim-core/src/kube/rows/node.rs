@@ -102,6 +102,8 @@ pub struct NodeRow {
     pub annotations: Arc<[(Arc<str>, Arc<str>)]>,
     /// Taints in the order in which they were added.
     pub taints: Arc<[Taint]>,
+    /// When a controller added each of them; none: it was somebody else.
+    pub taint_times: Arc<[Option<SimTime>]>,
     /// When the first NoExecute taint that it carries was added.
     pub no_execute_since: Option<SimTime>,
     /// `spec.unschedulable`.

@@ -85,8 +85,15 @@ impl Store {
         self.log.push(Change::NodeUpdated(node));
     }
 
-    /// Writes a node's taints; equal ones are no write. Returns whether it wrote.
-    pub fn set_taints(&mut self, node: NodeId, taints: Vec<Taint>, now: SimTime) -> bool {
+    /// Writes a node's taints; equal ones are no write. Returns whether it wrote. `added` is the time
+    /// that the writer gives those that are new.
+    pub fn set_taints(
+        &mut self,
+        node: NodeId,
+        taints: Vec<Taint>,
+        added: Option<SimTime>,
+        now: SimTime,
+    ) -> bool {
         let Some(row) = self.nodes.get(node) else {
             return false;
         };
@@ -99,10 +106,22 @@ impl Store {
         let revision = self.revision.bump();
         let row = self.nodes.get_mut(node).expect("checked above");
         row.no_execute_since = evicts.then(|| row.no_execute_since.unwrap_or(now));
+        let time_of = |taint: &Taint| {
+            let before = row.taints.iter().position(|old| old == taint);
+            before.map_or(added, |index| row.taint_times.get(index).copied().flatten())
+        };
+        row.taint_times = taints.iter().map(time_of).collect();
         row.taints = taints.into();
         row.revision = revision;
         self.log.push(Change::NodeUpdated(node));
         true
+    }
+
+    /// Says when the taints of a node that was taken over were added, in their order.
+    pub fn set_taint_times(&mut self, node: NodeId, times: Arc<[Option<SimTime>]>) {
+        if let Some(row) = self.nodes.get_mut(node) {
+            row.taint_times = times;
+        }
     }
 
     /// Says when a node object was created that is older than its machine.
