@@ -1,5 +1,7 @@
 //! `sim …`: time, faults, machines, users, observation.
 
+mod waiting;
+
 use std::fmt::Display;
 
 use crate::api::node::NodeSetup;
@@ -15,19 +17,13 @@ use crate::engine::lab::{Input, Lab};
 use crate::engine::report::RunReport;
 use crate::engine::trace;
 use crate::engine::why;
+use crate::engine::world::World;
 use crate::manifest::value::Value;
 use crate::substrate::cgroup::place::{Driver, Version};
 use crate::substrate::profile::Engine;
 use crate::substrate::profile::network::NetworkKind;
 
-use super::condition::Condition;
 use super::{Output, Session};
-
-/// Longest wait of `sim until` without `within`.
-const UNTIL_DEFAULT: SimDuration = SimDuration::from_secs(600);
-
-/// Events handled between two looks at a condition's time.
-const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 
 /// Machines that one line adds at most.
 const MACHINES_MAX: u32 = 10_000;
@@ -46,18 +42,8 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             }
             Err(message) => usage(message),
         },
-        ["until", ..] => until(session, &words[1..]),
-        ["expect", ..] => match Condition::parse(&words[1..]) {
-            Ok(condition) if condition.holds(session.history.lab()) => Output::default(),
-            Ok(condition) => {
-                let failed = catalogue::EXPECTED.with(&[
-                    ("at", &session.history.now()),
-                    ("condition", &words[1..].join(" ")),
-                ]);
-                unmet(failed, &condition, session.history.lab())
-            }
-            Err(message) => usage(message),
-        },
+        ["until", ..] => waiting::until(session, &words[1..]),
+        ["expect", ..] => waiting::expect(session, &words[1..]),
         ["time"] => Output::text(format!("{}\n", session.history.now())),
         ["fault", ..] => fault(session, &words[1..].join(" ")),
         ["faults"] => faults(session),
@@ -186,49 +172,6 @@ fn ranged(name: &str) -> Result<Vec<String>, Sentence> {
 
 fn usage(said: impl Into<Sentence>) -> Output {
     Output::error(2, said.into())
-}
-
-/// A condition that does not hold, and what is found instead.
-fn unmet(failed: Sentence, condition: &Condition, lab: &Lab) -> Output {
-    let mut text = Passage::from(failed).then("\n");
-    for found in condition.instead(lab) {
-        text = text.then("  ").then(found).then("\n");
-    }
-    Output::error(1, text)
-}
-
-fn until(session: &mut Session, words: &[String]) -> Output {
-    let (condition, within) = match words.iter().rposition(|word| word == "within") {
-        Some(at) => match words.get(at + 1).map(|word| SimDuration::parse(word)) {
-            Some(Ok(span)) => (&words[..at], span),
-            Some(Err(message)) => return usage(message),
-            None => return usage(catalogue::WITHIN.plain()),
-        },
-        None => (words, UNTIL_DEFAULT),
-    };
-    let condition = match Condition::parse(condition) {
-        Ok(condition) => condition,
-        Err(message) => return usage(message),
-    };
-    let deadline = session.history.now() + within;
-    while !condition.holds(session.history.lab()) {
-        let now = session.history.now();
-        if now >= deadline {
-            let parts: [(_, &dyn std::fmt::Display); 2] =
-                [("at", &now), ("condition", &words.join(" "))];
-            let failed = catalogue::TIMED_OUT.with(&parts);
-            return unmet(failed, &condition, session.history.lab());
-        }
-        // Nothing changes between events, so the next look is at the next event or the next tick.
-        let next = session
-            .history
-            .lab()
-            .next_at()
-            .unwrap_or(deadline)
-            .max(now + LOOK_EVERY);
-        session.history.advance_to(next.min(deadline));
-    }
-    Output::default()
 }
 
 fn fault(session: &mut Session, text: &str) -> Output {
@@ -692,14 +635,20 @@ fn trace_lines(session: &Session, filter: &[&str]) -> Output {
 }
 
 fn explain(session: &Session, object: &str) -> Output {
-    let mut text = String::new();
+    let mut text = Passage::default();
     for world in &session.history.lab().worlds {
-        if let Some(chain) = why::why(world, object) {
-            text.push_str(&format!(
-                "{}:\n{}",
-                world.orchestrator.name(),
-                why::why_text(world, &chain)
-            ));
+        let chain = why::why(world, object);
+        let silent = silent(world, object);
+        if chain.is_none() && silent.is_none() {
+            continue;
+        }
+        text.push(format!("{}:\n", world.orchestrator.name()));
+        if let Some(chain) = chain {
+            text.push(why::why_text(world, &chain));
+        }
+        if let Some(silent) = silent {
+            text.push(silent);
+            text.push("\n");
         }
     }
     if text.is_empty() {
@@ -708,11 +657,18 @@ fn explain(session: &Session, object: &str) -> Output {
     Output::text(text)
 }
 
+/// That a service answers nobody, and why.
+fn silent(world: &World, object: &str) -> Option<Sentence> {
+    let name = object.strip_prefix("service/")?;
+    let why = world.silence(world.symbols.get(name)?)?;
+    Some(catalogue::SILENT.with(&[("name", &name)]).and("why", why))
+}
+
 /// Follows one packet in each world that knows its ends.
 fn packet(session: &Session, words: &[&str]) -> Output {
     let lab = session.history.lab();
     // Worlds in which nothing runs have nothing to say, if there are others.
-    let busy = |world: &&crate::engine::world::World| world.substrate.sandboxes().next().is_some();
+    let busy = |world: &&World| world.substrate.sandboxes().next().is_some();
     let some = lab.worlds.iter().any(|world| busy(&world));
     let mut outputs = lab
         .worlds

@@ -5,6 +5,7 @@ use crate::base::symbol::Symbol;
 use crate::substrate::net::balancer::Balancer;
 use crate::substrate::order::Backend;
 
+use super::command::Orchestrator;
 use super::world::World;
 
 impl World {
@@ -20,7 +21,12 @@ impl World {
     fn why_silent(&self, balancer: &Balancer) -> Sentence {
         let backends = balancer.backends();
         if backends.is_empty() {
-            return catalogue::SILENT_EMPTY.plain();
+            let form = match self.orchestrator {
+                Orchestrator::Kubernetes => catalogue::SILENT_EMPTY,
+                Orchestrator::Swarm => catalogue::SILENT_TASKS,
+                Orchestrator::Compose => catalogue::SILENT_CONTAINERS,
+            };
+            return form.plain();
         }
         let is_on = |backend: &&Backend| {
             let row = self.substrate.sandbox(backend.sandbox);

@@ -35,6 +35,8 @@ forms! {
     CONVERGED_SILENT "converged-silent" "converged at {at} without faults, but {name} answers nobody: {why}"
     SILENT "silent" "{name} answers nobody: {why}"
     SILENT_EMPTY "silent-empty" "it has no endpoints"
+    SILENT_TASKS "silent-tasks" "no task of it is ready"
+    SILENT_CONTAINERS "silent-containers" "no container of it runs"
     SILENT_OFF "silent-off" "the machines of its endpoints are down"
     SILENT_FILTERED "silent-filtered" "network policies let no request in at port {port}"
     SILENT_PORT "silent-port" "nothing listens at port {port}"
