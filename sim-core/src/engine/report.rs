@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::sentence::{Sentence, catalogue};
+use crate::base::sorted::SortedSet;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::manifest::value::Value;
@@ -96,12 +97,16 @@ impl RunReport {
             })
             .collect();
         // Services whose name is no workload's: users ask them all the same.
+        let of_workloads: SortedSet<Arc<str>> = services
+            .iter()
+            .map(|service| service.name.clone())
+            .collect();
         for symbol in world.asked_names() {
             let name = world.symbols.text(symbol);
             let Some(flow) = world.flow_figures(symbol) else {
                 continue;
             };
-            if !services.iter().any(|service| *service.name == *name) {
+            if !of_workloads.contains(name) {
                 services.push(ServiceReport {
                     name: name.into(),
                     desired: None,

@@ -140,17 +140,21 @@ fn of_world(world: &World, report: &RunReport, view: &View) -> WorldFrame {
         },
     );
     let (unplaced, waiting) = unplaced(world, if dense { DENSE_MACHINES } else { usize::MAX });
-    let services = report.services.iter().map(|service| ServiceFrame {
-        name: service.name.to_string(),
-        desired: service.desired,
-        ready: workloads
-            .iter()
-            .find(|workload| *workload.name == *service.name)
-            .map_or(0, |workload| workload.ready),
-        serving: service.ready,
-        answered_ppm: service.answered_ppm.unwrap_or(u32::MAX),
-        availability_ppm: service.availability_ppm.unwrap_or(u32::MAX),
-    });
+    // The report has the workloads first, in their order.
+    let believed = workloads.iter().map(|workload| workload.ready);
+    let believed = believed.chain(std::iter::repeat(0));
+    let services = report
+        .services
+        .iter()
+        .zip(believed)
+        .map(|(service, ready)| ServiceFrame {
+            name: service.name.to_string(),
+            desired: service.desired,
+            ready,
+            serving: service.ready,
+            answered_ppm: service.answered_ppm.unwrap_or(u32::MAX),
+            availability_ppm: service.availability_ppm.unwrap_or(u32::MAX),
+        });
     let points = (view.points as usize).min(POINTS_MAX);
     WorldFrame {
         orchestrator: world.orchestrator.name().to_owned(),
