@@ -71,6 +71,19 @@ impl ImageRef {
         })
     }
 
+    /// What is wrong with a text that is no reference.
+    /// Source: distribution `reference/normalize.go` (`ParseNormalizedNamed`).
+    pub fn flaw(text: &str) -> String {
+        let (registry, path) = split_registry(text);
+        let path = path.split_once(':').map_or(path, |(path, _)| path);
+        if path.to_lowercase() == path {
+            return "invalid reference format".to_owned();
+        }
+        let official = registry == DEFAULT_REGISTRY && !path.contains('/');
+        let before = if official { "library/" } else { "" };
+        format!("invalid reference format: repository name ({before}{path}) must be lowercase")
+    }
+
     /// Registry and path: what tags are looked up in, e.g. `docker.io/library/nginx`.
     pub fn repository(&self) -> String {
         format!("{}/{}", self.registry, self.path)

@@ -29,6 +29,12 @@ impl Backoff {
         (self.wait > SimDuration::ZERO && !self.has_expired(event, max)).then_some(self.wait)
     }
 
+    /// Until when it holds, counted from its last step; it may be over.
+    /// Source: as above, `IsInBackOffSinceUpdate`.
+    pub fn until(&self) -> SimTime {
+        self.updated + self.wait
+    }
+
     /// Takes the next step because of something that happened at `event`.
     pub fn step(&mut self, event: SimTime, now: SimTime, max: SimDuration) {
         let first = INITIAL.min(max);

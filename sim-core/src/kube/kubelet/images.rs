@@ -5,6 +5,7 @@
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::kube::render::pod::container_hex;
+use crate::kube::rows::pod::ContainerState;
 use crate::kube::store::events::Message;
 use crate::substrate::image::{DEFAULT_REGISTRY, ImageRef};
 use crate::substrate::order::{Order, PullError, PullPolicy};
@@ -17,6 +18,9 @@ use super::{Settings, backoff, content, needs};
 /// Whether getting the image means asking a registry.
 pub fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> bool {
     let lowered = &worker.lowered[index];
+    if ImageRef::parse(desk.ctx.symbols.text(lowered.image)).is_none() {
+        return false;
+    }
     match lowered.pull {
         PullPolicy::Always => true,
         PullPolicy::IfNotPresent => {
@@ -238,7 +242,8 @@ pub fn pull_failed(
     }
     if error == PullError::InvalidName {
         let text = format!(
-            "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": invalid reference format"
+            "Failed to apply default image tag \"{image}\": couldn't parse image name \"{image}\": {}",
+            ImageRef::flaw(&image)
         );
         desk.record(
             worker,
@@ -275,14 +280,11 @@ pub fn pull_failed(
         Some(lowered.name),
         Report::warning("Failed", Message::Plain("Error: ErrImagePull")),
     );
-    let work = &mut worker.containers[index];
-    let waits = work.waits.write();
-    waits.pulls.step(now, now, backoff::MAX);
-    let wait = waits
-        .pulls
-        .wait_since(now, backoff::MAX)
-        .unwrap_or(backoff::INITIAL);
-    waits.pull_failed = Some(now);
+    let keeper = keeper_of(worker, index);
+    let pulls = &mut worker.containers[keeper].waits.write().pulls;
+    pulls.step(now, now, backoff::MAX);
+    let wait = pulls.until().since(now);
+    worker.containers[index].waits.write().pull_failed = Some(now);
     desk.note("pull-failed", worker, Detail::Text(lowered.image), None);
     wait_for_image(
         worker,
@@ -295,7 +297,80 @@ pub fn pull_failed(
     );
 }
 
-/// Says why the image is missing and waits for the first turn of the worker after the back-off.
+/// The container that keeps the back-off of another one's image: all of a pod's containers of one image
+/// share it.
+fn keeper_of(worker: &Worker, index: usize) -> usize {
+    let image = worker.lowered[index].image;
+    let mut images = worker.lowered.iter();
+    images.position(|one| one.image == image).unwrap_or(index)
+}
+
+/// Whether the back-off of its image keeps a container from a pull: then it says so, at each turn of the
+/// worker. Source: `pullImage`.
+pub fn holds_back(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) -> bool {
+    let keeper = keeper_of(worker, index);
+    let until = worker.containers[keeper].waits.pulls.until();
+    if until <= desk.now() || !goes_to_registry(worker, index, desk) {
+        return false;
+    }
+    let Some(cause) = last_failure(worker, index, desk) else {
+        return false;
+    };
+    let next = desk.now() + desk.jitter(worker, ERROR_PERIOD);
+    let work = &mut worker.containers[index];
+    let waits = work.waits.write();
+    waits.not_before = Some(next);
+    waits.pull_failed = waits.pull_failed.or(Some(desk.now()));
+    tell_back_off(worker, index, cause, desk);
+    desk.wake(worker, next);
+    true
+}
+
+/// What the last pull of a container's image said, by the state of whichever container of its pod waits
+/// for it; `None` if none does.
+fn last_failure(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> Option<String> {
+    let lowered = &worker.lowered[index];
+    let image = desk.ctx.symbols.text(lowered.image);
+    let again = format!("Back-off pulling image \"{image}\"");
+    let same = worker.lowered.iter().zip(&worker.containers);
+    let mut same = same.filter(|(one, _)| one.image == lowered.image);
+    same.find_map(|(_, work)| match &work.state {
+        ContainerState::Waiting { reason, message } => {
+            let message = message.as_deref().unwrap_or_default();
+            match *reason {
+                "ErrImagePull" => Some(format!("{again}: ErrImagePull: {message}")),
+                "ImagePullBackOff" => Some(message.to_owned()),
+                _ => None,
+            }
+        }
+        ContainerState::Running { .. } | ContainerState::Terminated(_) => None,
+    })
+}
+
+/// Says that a container waits for its image's back-off, with what the last pull said.
+fn tell_back_off(worker: &mut Worker, index: usize, message: String, desk: &mut Desk<'_, '_>) {
+    let (name, image) = (worker.lowered[index].name, worker.lowered[index].image);
+    worker.containers[index].wait("ImagePullBackOff", Some(message.into()));
+    let text = naming("Back-off pulling image \"{}\"", image);
+    desk.record(worker, Some(name), Report::normal("BackOff", text));
+    let error = Message::Plain("Error: ImagePullBackOff");
+    desk.record(worker, Some(name), Report::warning("Failed", error));
+}
+
+/// A container whose pull has failed says at the next look that it is held back.
+pub fn tell_first_back_off(worker: &mut Worker, index: usize, desk: &mut Desk<'_, '_>) {
+    let reason = match &worker.containers[index].state {
+        ContainerState::Waiting { reason, .. } => *reason,
+        ContainerState::Running { .. } | ContainerState::Terminated(_) => "",
+    };
+    if reason == "ErrImagePull"
+        && let Some(message) = last_failure(worker, index, desk)
+    {
+        tell_back_off(worker, index, message, desk);
+    }
+}
+
+/// Says why the image is missing and waits for the next turn of the worker.
 fn wait_for_image(
     worker: &mut Worker,
     index: usize,
@@ -305,12 +380,7 @@ fn wait_for_image(
     settings: &Settings,
     desk: &mut Desk<'_, '_>,
 ) {
-    let now = desk.now();
-    let expiry = now + wait.unwrap_or(SimDuration::ZERO);
-    let mut turn = now + desk.jitter(worker, ERROR_PERIOD);
-    while turn < expiry {
-        turn += desk.jitter(worker, ERROR_PERIOD);
-    }
+    let turn = desk.now() + desk.jitter(worker, ERROR_PERIOD);
     let work = &mut worker.containers[index];
     work.step = Step::Idle;
     let waits = work.waits.write();
@@ -318,7 +388,8 @@ fn wait_for_image(
     waits.waited = wait;
     work.wait(reason, Some(message.into()));
     desk.request_status(worker);
-    if wait.is_some() {
+    // The start of its sandbox, which is noticed meanwhile, brings the worker's next turn at once.
+    if wait == Some(backoff::INITIAL) {
         desk.request_relist(worker);
     }
     advance(worker, settings, desk);

@@ -20,7 +20,7 @@ use crate::substrate::order::{ContainerId, Order, SandboxId};
 use super::active_deadline;
 use super::content;
 use super::desk::{Desk, Report, naming, owner, sentence};
-use super::images::goes_to_registry;
+use super::images::{goes_to_registry, holds_back, tell_first_back_off};
 use super::lower::READINESS;
 use super::needs;
 use super::resize;
@@ -88,7 +88,7 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
     // Ephemeral containers wait for nobody.
     for index in 0..worker.containers.len() {
         let due = worker.lowered[index].ephemeral && worker.containers[index].step == Step::Idle;
-        if due && !is_blocked(worker, index, desk) {
+        if due && !is_blocked(worker, index, desk) && !holds_back(worker, index, desk) {
             start(worker, index, sandbox, settings, desk);
             return;
         }
@@ -103,6 +103,13 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
             Step::Done if init && !ended_well(worker, index) => return,
             Step::Idle => {
                 if is_blocked(worker, index, desk) {
+                    if init || sidecar && !worker.initialized {
+                        return;
+                    }
+                    continue;
+                }
+                if holds_back(worker, index, desk) {
+                    desk.request_status(worker);
                     if init || sidecar && !worker.initialized {
                         return;
                     }
@@ -505,40 +512,7 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
             (Step::Idle, _)
                 if work.waits.pull_failed.is_some() && work.waits.not_before.is_some() =>
             {
-                if matches!(
-                    &work.state,
-                    ContainerState::Waiting {
-                        reason: "ErrImagePull",
-                        ..
-                    }
-                ) {
-                    let image = desk.ctx.symbols.text(lowered.image);
-                    // What the last pull said is kept beside the wait.
-                    let cause = match &work.state {
-                        ContainerState::Waiting { message, .. } => message.clone(),
-                        ContainerState::Running { .. } | ContainerState::Terminated(_) => None,
-                    };
-                    let message = match cause {
-                        Some(cause) => {
-                            format!("Back-off pulling image \"{image}\": ErrImagePull: {cause}")
-                        }
-                        None => format!("Back-off pulling image \"{image}\""),
-                    };
-                    work.wait("ImagePullBackOff", Some(message.into()));
-                    desk.record(
-                        worker,
-                        Some(lowered.name),
-                        Report::normal(
-                            "BackOff",
-                            naming("Back-off pulling image \"{}\"", lowered.image),
-                        ),
-                    );
-                    desk.record(
-                        worker,
-                        Some(lowered.name),
-                        Report::warning("Failed", Message::Plain("Error: ImagePullBackOff")),
-                    );
-                }
+                tell_first_back_off(worker, index, desk);
             }
             _ => {}
         }

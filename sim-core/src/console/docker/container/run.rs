@@ -333,12 +333,7 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, Passage
         |name: &str| -> Vec<Arc<str>> { parsed.values(name).into_iter().map(Arc::from).collect() };
     let image: Arc<str> = parsed.words[0].as_str().into();
     if !crate::manifest::decode::image::is_reference(&image) {
-        let lower = image.to_lowercase();
-        let reason = if lower != *image && crate::manifest::decode::image::is_reference(&lower) {
-            format!("invalid reference format: repository name ({image}) must be lowercase")
-        } else {
-            "invalid reference format".to_owned()
-        };
+        let reason = crate::substrate::image::ImageRef::flaw(&image);
         return Err(reason.into());
     }
     let command: Vec<Arc<str>> = parsed.words[1..]
