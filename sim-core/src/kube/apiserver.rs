@@ -14,6 +14,7 @@ pub mod rbac;
 pub mod immutable;
 pub mod load;
 pub mod managed;
+pub mod namespace;
 pub mod own_service;
 pub mod eviction;
 pub mod refusal;
@@ -183,6 +184,8 @@ pub struct ApiServer {
     who: Option<Arc<rbac::Who>>,
     /// Whether nodes were taken over: one that a pod names and that was not is missing.
     knows_nodes: bool,
+    /// Namespaces that are being deleted.
+    namespaces: SortedMap<Arc<str>, namespace::Due>,
 }
 
 /// Namespaces that a fresh cluster has.
@@ -353,11 +356,6 @@ impl ApiServer {
         let draw = self.draws.entry(what).or_insert(0);
         *draw += 1;
         *draw
-    }
-
-    /// Removes terminating namespaces that have become empty.
-    pub fn finish_namespaces(&mut self, turn: &mut Turn<'_, '_>) {
-        delete::finish_namespaces(turn);
     }
 }
 

@@ -467,9 +467,6 @@ impl Controllers {
         if is_gone && turn.store.rows_own() {
             self.enqueue(Key::Owners, turn);
         }
-        if turn.store.has_terminating_namespaces() {
-            self.enqueue(Key::Namespaces, turn);
-        }
     }
 
     fn enqueue_daemon_sets(&mut self, turn: &mut Turn<'_, '_>) {

@@ -424,7 +424,7 @@ impl View<'_> {
                 value.get("status").is_none().then_some("Active")
             };
             if let Some(phase) = phase {
-                value.set("status", object([("phase", phase.into())]));
+                value.set_path(&["status", "phase"], phase.into());
             }
         }
         value.set_path(

@@ -120,7 +120,6 @@ pub struct Store {
     references: references::References,
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
     orphans: SortedMap<ReplicaSetId, Vec<PodId>>,
-    terminating_namespaces: u32,
     /// Labels that people gave ReplicaSets of Deployments, and annotations that those have of their
     /// own.
     kept: SortedMap<ReplicaSetId, Value>,
@@ -259,17 +258,9 @@ impl Store {
             .set(field, value);
     }
 
-    /// Whether a namespace is being deleted.
-    pub const fn has_terminating_namespaces(&self) -> bool {
-        self.terminating_namespaces > 0
-    }
-
-    /// Says how many namespaces are being deleted.
-    pub fn set_terminating_namespaces(&mut self, count: u32) {
-        if count > self.terminating_namespaces {
-            self.log.push(Change::NamespaceTerminating);
-        }
-        self.terminating_namespaces = count;
+    /// Says that a namespace is being deleted.
+    pub fn namespace_terminates(&mut self) {
+        self.log.push(Change::NamespaceTerminating);
     }
 
     /// Documents.

@@ -513,7 +513,7 @@ impl<'a> Reader<'a> {
         if self.rest.starts_with(['@', '.', '$']) {
             return Ok(Operand::Path(self.path()?));
         }
-        let word = self.until(&[')', '=', '!', '<', '>', ' ']);
+        let word = self.until(&[')', '=', '!', '<', '>', ' ', '|', '&']);
         Ok(Operand::Literal(match word {
             "true" => Value::Bool(true),
             "false" => Value::Bool(false),

@@ -623,7 +623,7 @@ fn failures_show_as_upstream_shows_them() {
         $ kubectl delete ns team
         namespace "team" deleted
         $ sim time
-        8m6.2s
+        8m11.1s
         $ kubectl get pods -o jsonpath='{range .items[*]}{.metadata.name}{"="}{.status.phase}{"\n"}{end}'
         loop=Running
         lost=Pending
@@ -634,7 +634,7 @@ fn failures_show_as_upstream_shows_them() {
         deployment.apps "web" deleted from default namespace
         service "web" deleted from default namespace
         $ sim time
-        8m6.2s
+        8m11.1s
         $ kubectl delete pods --all --force
         pod "loop" force deleted from default namespace
         pod "lost" force deleted from default namespace
@@ -643,11 +643,11 @@ fn failures_show_as_upstream_shows_them() {
         pod "web-7b558b44db-sq6bh" force deleted from default namespace
         Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.
         $ sim time
-        8m6.2s
+        8m11.1s
         $ sim advance 1s
         $ kubectl get all
         NAME                 TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)   AGE
-        service/kubernetes   ClusterIP   10.96.0.1    <none>        443/TCP   8m7s
+        service/kubernetes   ClusterIP   10.96.0.1    <none>        443/TCP   8m12s
     "#]].assert_eq(&text);
 }
 

@@ -3,7 +3,7 @@
 use crate::base::time::SimDuration;
 use crate::kube::controllers::deployment::claim::release;
 use crate::kube::controllers::garbage_collector::graph;
-use crate::kube::kinds::{KINDS, Kind};
+use crate::kube::kinds::Kind;
 use crate::kube::rows::read as fields;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
 use crate::kube::store::document::{DocumentKey, RowReference};
@@ -93,7 +93,7 @@ impl ApiServer {
         self.delete_document(key, Propagation::Background, turn);
     }
 
-    fn delete_document(
+    pub(super) fn delete_document(
         &mut self,
         key: &DocumentKey,
         propagation: Propagation,
@@ -247,49 +247,8 @@ impl ApiServer {
             return Ok(());
         }
         document.deletion = Some(now);
-        let inside: Vec<DocumentKey> = turn
-            .store
-            .documents()
-            .iter()
-            .filter(|(key, _)| &*key.namespace == name)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in inside {
-            self.delete_document(&key, Propagation::Background, turn);
-        }
-        let Some(namespace) = turn.ctx.symbols.get(name) else {
-            return self.count_terminating(turn);
-        };
-        let sets: Vec<ReplicaSetId> = turn
-            .store
-            .pod_controllers()
-            .filter(|(_, row)| row.namespace == namespace)
-            .map(|(id, _)| id)
-            .collect();
-        for set in sets {
-            turn.store.remove_replica_set(set);
-        }
-        let pods: Vec<PodId> = turn
-            .store
-            .pods()
-            .filter(|(_, row)| turn.store.template(row.template).namespace == namespace)
-            .map(|(id, _)| id)
-            .collect();
-        for pod in pods {
-            turn.store.mark_terminating(pod, None, now);
-        }
-        self.count_terminating(turn)
-    }
-
-    fn count_terminating(&mut self, turn: &mut Turn<'_, '_>) -> Result<(), Refusal> {
-        let count = turn
-            .store
-            .documents()
-            .of("namespaces")
-            .filter(|(_, document)| document.deletion.is_some())
-            .count();
-        turn.store
-            .set_terminating_namespaces(u32::try_from(count).unwrap_or(u32::MAX));
+        turn.store.namespace_terminates();
+        self.namespace_written(name, turn);
         Ok(())
     }
 }
@@ -411,9 +370,11 @@ fn policy(kind: &Kind, asked: Option<Propagation>, object: &Value) -> Propagatio
     asked.or_else(of_finalizers).unwrap_or(default)
 }
 
-/// Whether finalizers keep an object.
+/// Whether finalizers keep an object; a namespace has some in its spec, too.
 pub fn is_held(value: &Value) -> bool {
-    !fields::list(value, &["metadata", "finalizers"]).is_empty()
+    let lists = |path: &[&str]| !fields::list(value, path).is_empty();
+    lists(&["metadata", "finalizers"])
+        || lists(&["spec", "finalizers"]) && fields::text(value, &["kind"]) == "Namespace"
 }
 
 /// Marks an object that finalizers keep as being deleted.
@@ -513,36 +474,6 @@ fn release_replica_sets(id: DeploymentId, turn: &mut Turn<'_, '_>) {
     for set in sets {
         release(set, turn);
     }
-}
-
-/// Removes terminating namespaces in which nothing is left, and Deployments whose foreground
-/// deletion has finished keep no document.
-pub(super) fn finish_namespaces(turn: &mut Turn<'_, '_>) {
-    let terminating: Vec<DocumentKey> = turn
-        .store
-        .documents()
-        .of("namespaces")
-        .filter(|(_, document)| document.deletion.is_some())
-        .map(|(key, _)| key.clone())
-        .collect();
-    let mut left = 0;
-    for key in terminating {
-        let symbol = turn.ctx.symbols.get(&key.name);
-        let busy = symbol.is_some_and(|symbol| {
-            turn.store
-                .pods()
-                .any(|(_, row)| turn.store.template(row.template).namespace == symbol)
-        });
-        if busy {
-            left += 1;
-            continue;
-        }
-        turn.store.documents_mut().remove(&key);
-        if let Some(kind) = KINDS.iter().find(|kind| kind.kind == "Namespace") {
-            note("delete", kind, &key.name, turn);
-        }
-    }
-    turn.store.set_terminating_namespaces(left);
 }
 
 /// Removes the document of a Deployment that is gone.

@@ -345,6 +345,9 @@ impl ApiServer {
             self.grant(spec, held.as_ref(), key, &mut value, kind, turn)?;
         }
         super::load::keep(&old, &mut value);
+        if kind.kind == "Namespace" {
+            super::namespace::keep_finalizers(&old, &mut value);
+        }
         certificate::prepare(kind, Some(&old), &mut value, None);
         // A write to the object leaves its status alone.
         if parsed.custom.as_ref().is_none_or(|custom| custom.status)

@@ -5,7 +5,7 @@
 
 use crate::base::name::Name;
 use crate::kube::apiserver::workload::keep_template;
-use crate::kube::apiserver::{Cause, Refusal, admission, read};
+use crate::kube::apiserver::{Cause, Refusal, admission, namespace, read};
 use crate::kube::kinds::{self, Kind};
 use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::rows::pod::PodFlags;
@@ -52,6 +52,12 @@ pub fn admit(
         return Ok(template);
     }
     let text = turn.ctx.symbols.text(namespace).to_owned();
+    if namespace::is_terminating(&text, turn) {
+        let name = name.text(turn.ctx.symbols);
+        return Err(format!(
+            "pods {name:?} is forbidden: unable to create new content in namespace {text} because it is being terminated"
+        ));
+    }
     let asks = asks(&text, turn);
     if !asks {
         turn.store.documents_mut().keep_lenient(namespace);

@@ -10,6 +10,7 @@ use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
+use crate::kube::apiserver::namespace;
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
 use crate::kube::rows::{PodId, ReplicaSetId};
@@ -166,6 +167,11 @@ impl Hands {
         };
         let template = match admission::admit(id, plan.template, plan.name, turn) {
             Ok(template) => template,
+            // Whatever is made there would be refused, so that nobody is told.
+            Err(_) if namespace::is_terminating(&self.namespace(id, turn), turn) => {
+                self.give_up(id, turn);
+                return;
+            }
             Err(refusal) => {
                 let text = match self.of_set(id, plan.name, turn) {
                     Some(what) => format!("Create {what} failed error: {refusal}"),
@@ -258,6 +264,12 @@ impl Hands {
         if let Some(refused) = self.refusals.get_mut(&id) {
             refused.holds = true;
         }
+    }
+
+    fn namespace(&self, id: ReplicaSetId, turn: &Turn<'_, '_>) -> String {
+        let row = turn.store.replica_set(id);
+        row.map_or("", |row| turn.ctx.symbols.text(row.namespace))
+            .to_owned()
     }
 
     fn give_up(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
