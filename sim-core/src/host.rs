@@ -29,7 +29,7 @@ use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::open::NotModelled;
-use crate::console::open::{Experiment, open, quoted};
+use crate::console::open::{Experiment, Opened, open};
 use crate::console::{Session, sim};
 use crate::engine::command::{Command, FaultSpec};
 use crate::engine::lab::Input;
@@ -455,7 +455,7 @@ impl EngineHost {
             return self.load(self.project.clone(), revision);
         }
         let before = changes::before(&self.session, &opened);
-        let (applied, output) = self.apply(&name, &opened.deploy_lines(), &opened.session);
+        let (applied, output) = self.apply(&name, &opened);
         Reply::Checked {
             revision,
             diagnostics,
@@ -480,30 +480,17 @@ impl EngineHost {
         found
     }
 
-    /// Runs the deploy lines that name the file, or all of them if none does. A line that fails
-    /// takes back what those before it did.
-    fn apply(&mut self, file: &str, lines: &[String], checked: &Session) -> (bool, Vec<Said>) {
+    /// Deploys what the file is part of. If anything fails nothing is changed.
+    fn apply(&mut self, file: &str, opened: &Opened) -> (bool, Vec<Said>) {
         let before = self.session.clone();
-        self.session.files.clone_from(&checked.files);
-        self.session.wait = false;
-        let quoted = quoted(file);
-        let named = lines.iter().any(|line| line.contains(&quoted));
-        let mut printed = Passage::default();
-        let mut code = 0;
-        for line in lines.iter().filter(|line| !named || line.contains(&quoted)) {
-            let output = self.session.run(line);
-            code = output.code;
-            printed.push(join(output));
-            if code != 0 {
-                break;
-            }
-        }
-        self.session.wait = true;
-        if code != 0 {
+        self.session.files.clone_from(&opened.session.files);
+        let output = opened.deploy_again(file, &mut self.session);
+        let applied = output.code == 0;
+        if !applied {
             self.session = before;
         }
         self.arrived();
-        (code == 0, protocol::spoken(&printed))
+        (applied, protocol::spoken(&join(output)))
     }
 
     fn inject(&mut self, text: &str) -> Result<(), Sentence> {

@@ -1,6 +1,5 @@
 //! `podium compare`: the same machines, seed and faults on each orchestrator that has input.
 
-use crate::base::sentence::catalogue;
 use crate::base::time::SimTime;
 use crate::console::table::Table;
 use crate::engine::lab::Lab;
@@ -166,9 +165,7 @@ pub(crate) fn table(lab: &Lab) -> String {
             report.orchestrator.name(),
             report.mechanism
         ));
-        for (name, why) in report.untold() {
-            let sentence = catalogue::SILENT.with(&[("name", &name)]);
-            let sentence = sentence.and("why", why.clone());
+        for sentence in report.untold() {
             text.push_str(&format!("{}: {sentence}.\n", report.orchestrator.name()));
         }
     }

@@ -21,7 +21,12 @@ use super::{Stop, explore, note};
 /// # Errors
 /// Usage (2) for options, input (3) for files; the message holds every diagnostic.
 pub(crate) fn experiment(setup: &Setup, only: Option<&str>) -> Result<Opened, Stop> {
-    open(&described(setup, only)?).map_err(Stop::usage)
+    let opened = open(&described(setup, only)?).map_err(Stop::usage)?;
+    if setup.server_side && !opened.applies() {
+        let message = "--server-side: there are no manifests that are applied; a script says by itself how it applies";
+        return Err(Stop::usage(message));
+    }
+    Ok(opened)
 }
 
 /// Reads files and options.

@@ -14,6 +14,11 @@ use super::options::ShellOptions;
 use super::{Stop, load, note, print};
 
 pub(crate) fn run(options: &ShellOptions) -> Result<u8, Stop> {
+    if options.setup.server_side {
+        let message =
+            "--server-side: the shell applies nothing by itself; write kubectl apply --server-side";
+        return Err(Stop::usage(message));
+    }
     let mut opened = load::experiment(&options.setup, options.orchestrator.as_deref())?;
     load::report(&opened)?;
     let show = |output: &Output| {

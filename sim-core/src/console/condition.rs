@@ -111,7 +111,8 @@ impl Condition {
         Some(found.to_owned())
     }
 
-    /// What is found instead of it where it does not hold, a sentence for each world.
+    /// What is found of what it is about, a sentence for each world that knows it; nothing if it
+    /// holds.
     pub fn instead(&self, lab: &Lab) -> Vec<Sentence> {
         let (name, found): (&str, Vec<Sentence>) = match self {
             _ if self.holds(lab) => return Vec::new(),
@@ -138,7 +139,11 @@ impl Condition {
             }
         };
         if found.is_empty() {
-            return vec![catalogue::FOUND_NOTHING.with(&[("name", &name)])];
+            let form = match self {
+                Self::Available(_) => catalogue::FOUND_UNASKED,
+                _ => catalogue::FOUND_NOTHING,
+            };
+            return vec![form.with(&[("name", &name)])];
         }
         found
     }
@@ -195,9 +200,9 @@ fn served(world: &World, name: &str) -> Option<Sentence> {
         .filter(|_| share == 0)
         .and_then(|name| world.silence(name));
     Some(match silence {
-        Some(why) => catalogue::FOUND_SILENT
-            .with(&[("world", &orchestrator), ("name", &name)])
-            .and("why", why),
+        Some(silence) => catalogue::FOUND_SILENT
+            .with(&[("world", &orchestrator)])
+            .and("what", silence),
         None => catalogue::FOUND_ANSWERED.with(&[
             ("world", &orchestrator),
             ("share", &percent(share)),

@@ -438,8 +438,11 @@ fn build(
         );
         list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
         take(&loaded.sources, &mut sources);
-        let names = inputs.compose.iter().map(|source| &*source.name);
-        deployments.push(Deployment::compose(names));
+        // Of a project whose services all wait for a profile there is nothing to bring up.
+        if loaded.model.is_some_and(|it| !it.services.is_empty()) {
+            let names = inputs.compose.iter().map(|source| &*source.name);
+            deployments.push(Deployment::compose(names));
+        }
     }
     match forced {
         Some(forced) => orchestrators = forced.to_vec(),

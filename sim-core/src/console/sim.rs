@@ -660,8 +660,7 @@ fn explain(session: &Session, object: &str) -> Output {
 /// That a service answers nobody, and why.
 fn silent(world: &World, object: &str) -> Option<Sentence> {
     let name = object.strip_prefix("service/")?;
-    let why = world.silence(world.symbols.get(name)?)?;
-    Some(catalogue::SILENT.with(&[("name", &name)]).and("why", why))
+    world.silence(world.symbols.get(name)?)
 }
 
 /// Follows one packet in each world that knows its ends.

@@ -61,15 +61,7 @@ impl World {
             return false;
         }
         let mut any = false;
-        // The newest first: what came before it in its place is history.
-        let containers = || self.substrate.containers_in(sandbox);
-        for (index, (_, container)) in containers().enumerate() {
-            if containers()
-                .take(index)
-                .any(|(_, newer)| newer.owner == container.owner)
-            {
-                continue;
-            }
+        for container in self.newest_in(sandbox) {
             if container.running_since().is_none() {
                 return false;
             }

@@ -30,7 +30,7 @@ pub struct ServiceReport {
     pub availability_ppm: Option<u32>,
     /// Time during which not every request was answered, since it first answered one.
     pub unavailable: Option<SimDuration>,
-    /// Why it answers nobody now, if it does not.
+    /// That it answers nobody now and why, if it does not though something of it is wanted.
     pub silent: Option<Sentence>,
 }
 
@@ -92,7 +92,9 @@ impl RunReport {
                     answered_ppm: flow.map(|flow| flow.answered_ppm),
                     availability_ppm: flow.and_then(|flow| flow.availability_ppm),
                     unavailable: flow.map(|flow| flow.unavailable),
-                    silent: symbol.and_then(|name| silence(world, name, flow)),
+                    silent: symbol
+                        .filter(|_| workload.desired > 0)
+                        .and_then(|name| silence(world, name, flow)),
                 }
             })
             .collect();
@@ -152,10 +154,13 @@ impl RunReport {
         }
     }
 
-    /// Services that answer nobody, and why, but for the one that the sentence of the run names.
-    pub fn untold(&self) -> impl Iterator<Item = (&str, &Sentence)> {
+    /// What is to be said of services that answer nobody, but for the one that the sentence of the
+    /// run tells of. Nothing while what is wanted is not there yet.
+    pub fn untold(&self) -> impl Iterator<Item = &Sentence> {
         let told = usize::from(self.mechanism.outcome.form() == catalogue::CONVERGED_SILENT);
-        why::silent(&self.services).skip(told)
+        let settled = self.converged.is_some() || !self.faults.is_empty();
+        let silent = self.services.iter().filter(move |_| settled);
+        silent.filter_map(|it| it.silent.as_ref()).skip(told)
     }
 
     /// The report in the shape of design §3.1.

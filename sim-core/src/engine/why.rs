@@ -174,12 +174,6 @@ fn unrecovered(world: &World, outcome: &Outcome) -> Sentence {
     }
 }
 
-/// Services that answer nobody, and why.
-pub fn silent(services: &[ServiceReport]) -> impl Iterator<Item = (&str, &Sentence)> {
-    let silent = services.iter();
-    silent.filter_map(|service| Some((&*service.name, service.silent.as_ref()?)))
-}
-
 /// The sentence for a whole run: of its first fault that applied, or of its convergence.
 pub fn run_mechanism(world: &World, services: &[ServiceReport]) -> Mechanism {
     if let Some(outcome) = world.observer.outcomes.first() {
@@ -195,10 +189,10 @@ pub fn run_mechanism(world: &World, services: &[ServiceReport]) -> Mechanism {
     }
     let now = world.now;
     Mechanism::of(match world.observer.converged_at {
-        Some(at) => match silent(services).next() {
-            Some((name, why)) => catalogue::CONVERGED_SILENT
-                .with(&[("at", &at), ("name", &name)])
-                .and("why", why.clone()),
+        Some(at) => match services.iter().find_map(|it| it.silent.as_ref()) {
+            Some(silent) => catalogue::CONVERGED_SILENT
+                .with(&[("at", &at)])
+                .and("what", silent.clone()),
             None => catalogue::CONVERGED.with(&[("at", &at)]),
         },
         None if world.unmet() == 0 => catalogue::NOTHING_ASKED.with(&[("now", &now)]),

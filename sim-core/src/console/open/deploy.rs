@@ -101,17 +101,48 @@ impl Opened {
         self.deployments.iter().map(Deployment::line).collect()
     }
 
+    /// Whether `kubectl apply` is among them.
+    pub fn applies(&self) -> bool {
+        let mut all = self.deployments.iter();
+        all.any(|deployment| matches!(deployment, Deployment::Apply { .. }))
+    }
+
+    /// Deploys again, in another session, what is brought by the lines that name a file, or all if
+    /// none does. Stops at the first that fails.
+    pub fn deploy_again(&self, file: &str, session: &mut Session) -> Output {
+        let quoted = quoted(file);
+        let names = |deployment: &&Deployment| deployment.line().contains(&quoted);
+        let named = self.deployments.iter().any(|it| names(&it));
+        let mut all = Output::default();
+        session.wait = false;
+        for deployment in self.deployments.iter().filter(|it| !named || names(it)) {
+            let output = deployment.run(session);
+            all.stdout.push(&output.stdout);
+            all.stderr.push(&output.stderr);
+            all.code = output.code;
+            if all.code != 0 {
+                break;
+            }
+        }
+        session.wait = true;
+        all
+    }
+
     /// Deploys the input at the present time and schedules the faults. A scenario's script deploys
-    /// for itself. What the tools warn of was found before; what they print is of those that failed.
+    /// for itself. What is printed is of those that failed, and what the API server warns of; what
+    /// `docker` warns of was found before.
     pub fn deploy(&mut self) -> Output {
         let mut all = Output::default();
         self.session.wait = false;
         for deployment in &self.deployments {
             let output = deployment.run(&mut self.session);
-            if output.code != 0 {
+            let failed = output.code != 0;
+            if failed {
                 all.stdout.push(&output.stdout);
-                all.stderr.push(&output.stderr);
                 all.code = 1;
+            }
+            if failed || matches!(deployment, Deployment::Apply { .. }) {
+                all.stderr.push(&output.stderr);
             }
         }
         self.session.wait = true;

@@ -1,6 +1,7 @@
 use expect_test::{Expect, expect};
 
 use super::*;
+use crate::base::time::{SimDuration, SimTime};
 use crate::console::Output;
 
 const APPLICATION: &str = "\
@@ -397,7 +398,24 @@ fn each_line_deploys_what_it_says() {
         ]
     "#]]
     .assert_debug_eq(&opened.deploy_lines());
+    let mut by_hand = opened.session.clone();
+    by_hand.wait = false;
+    for line in opened.deploy_lines() {
+        let output = by_hand.run(&line);
+        assert_eq!(output.code, 0, "{line}: {}", &*output.stderr);
+    }
     assert_eq!(opened.deploy(), Output::default());
-    let again = opened.session.run(&opened.deploy_lines()[0].clone());
-    assert_eq!(again.stdout, "namespace/shop unchanged\n");
+    for session in [&mut by_hand, &mut opened.session] {
+        session
+            .history
+            .advance_to(SimTime::ZERO + SimDuration::from_secs(60));
+    }
+    for orchestrator in Orchestrator::ALL {
+        let hash = |session: &Session| {
+            let world = session.world(orchestrator).expect("all three run");
+            (world.events(), world.fingerprint().hex())
+        };
+        assert!(hash(&by_hand).0 > 0);
+        assert_eq!(hash(&by_hand), hash(&opened.session));
+    }
 }

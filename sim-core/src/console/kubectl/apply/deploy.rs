@@ -9,7 +9,7 @@ use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::tree::Node;
 
-use super::{FLAGS, Problem, one, parts, read};
+use super::{FLAGS, Problem, one, parts, printers, read};
 
 /// Applies all objects of the texts. `flags` are words of `apply` other than `-f` and `-k`. Problems
 /// come as `FILE:LINE: ` and the words of `kubectl apply`; the objects without any are applied.
@@ -30,17 +30,21 @@ pub fn deploy(session: &mut Session, flags: &[String], texts: &[Source]) -> Outp
             }
         }
     }
-    let stderr = std::mem::take(&mut call.stderr);
-    match Problem::all(problems) {
-        Ok(()) => Output {
-            stderr,
-            ..Output::default()
-        },
-        Err(problem) => Output::error(problem.code, stderr.then(problem.text)),
+    let mut output = Output {
+        stdout: call.stdout.into(),
+        stderr: call.stderr,
+        code: 0,
+    };
+    if let Err(problem) = Problem::all(problems) {
+        let refused = Output::error(problem.code, problem.text);
+        output.stderr.push(refused.stderr);
+        output.code = refused.code;
     }
+    output
 }
 
 fn object(call: &mut Call<'_>, source: &Source, part: &Node) -> Result<(), Problem> {
     let item = read(call, &source.name, source, part)?;
-    one(call, &item).map(drop)
+    let (object, word) = one(call, &item)?;
+    printers::outcome(call, item.kind, &object, word)
 }

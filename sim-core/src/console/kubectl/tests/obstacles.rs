@@ -135,13 +135,13 @@ spec: {podSelector: {matchLabels: {app: shop}}, policyTypes: [Ingress]}
 ";
 
 fn silent(session: &Session) -> String {
-    let world = session.world(Orchestrator::Kubernetes);
+    let world = session.history.lab().worlds.first();
     let report = RunReport::of(world.expect("it is the only one"));
     let mut text = format!("{}\n", report.mechanism);
     for service in &report.services {
         let why = service.silent.as_ref();
         let why = why.map_or_else(|| "-".to_owned(), ToString::to_string);
-        text.push_str(&format!("{}: {why}\n", service.name));
+        text.push_str(&format!("{why}\n"));
     }
     text
 }
@@ -160,11 +160,11 @@ fn services_that_answer_nobody_say_why() {
     );
     expect![[r#"
         converged at 1m5.362s without faults, but ported answers nobody: nothing listens at port 8080, but at 80
-        shop: -
-        web: -
-        ported: nothing listens at port 8080, but at 80
-        misspelt: it has no endpoints
-        shut: network policies let no request in at port 80
+        -
+        -
+        ported answers nobody: nothing listens at port 8080, but at 80
+        misspelt answers nobody: no endpoint of it is ready
+        shut answers nobody: network policies let no request in at port 80
     "#]].assert_eq(&silent(&session));
     for line in [
         "kubectl delete networkpolicy shut",
@@ -177,11 +177,34 @@ fn services_that_answer_nobody_say_why() {
     }
     expect![[r#"
         nothing has reacted to the fault by 1m35s (1 of 2 machines up)
-        shop: -
-        web: -
-        ported: -
-        misspelt: it has no endpoints
-        shut: the machines of its endpoints are down
+        -
+        -
+        -
+        misspelt answers nobody: no endpoint of it is ready
+        shut answers nobody: what the rules lead to is gone
+    "#]]
+    .assert_eq(&silent(&session));
+}
+
+#[test]
+fn a_port_that_answers_nobody_is_told_from_one_that_answers_some() {
+    let mut session = after(
+        Orchestrator::Swarm,
+        &[
+            "docker service create --detach --name web --replicas 2 -p 80:80 -p 81:8080 nginx:1.27",
+            "sim advance 30s",
+        ],
+    );
+    expect![[r#"
+        converged at 1m3.6s without faults, but nobody is answered at port 81 of web: nothing listens at port 8080, but at 80
+        nobody is answered at port 81 of web: nothing listens at port 8080, but at 80
+    "#]].assert_eq(&silent(&session));
+    // Half of what is asked at port 80 is answered still.
+    session.run("sim fault node-crash w-1");
+    session.run("sim advance 1s");
+    expect![[r#"
+        nothing has reacted to the fault by 1m31s (1 of 2 machines up)
+        nobody is answered at port 81 of web: nothing listens at port 8080, but at 80
     "#]]
     .assert_eq(&silent(&session));
 }
