@@ -47,6 +47,7 @@ use std::num::NonZeroU32;
 use smallvec::SmallVec;
 
 use crate::api::node::NodeSetup;
+use crate::base::arrange::Arrange;
 use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
 use crate::base::sentence::{Sentence, catalogue};
@@ -493,7 +494,7 @@ impl KubePlane {
         let mut settings = self.settings.list();
         settings.extend(self.scheduler.settings());
         settings.extend(self.kubelets.settings());
-        settings.sort_unstable();
+        settings.arrange();
         settings
     }
 
@@ -553,7 +554,7 @@ impl KubePlane {
     /// Sandboxes of a workload's active pods, the oldest first.
     pub fn sandboxes_named(&self, name: Symbol, by_name: &ByName) -> Vec<SandboxId> {
         let mut pods: Vec<(PodId, &PodRow)> = self.active_pods(name, by_name).collect();
-        pods.sort_by_key(|(id, row)| (signed_s(row.created_s), *id));
+        pods.arrange_by_key(|(id, row)| (signed_s(row.created_s), *id));
         pods.iter()
             .filter_map(|(id, _)| self.store.pod_details(*id).sandbox)
             .collect()
@@ -612,7 +613,7 @@ impl KubePlane {
             .pods_on(node)
             .filter(|(_, row)| !row.is_terminating() && !stays(row))
             .collect();
-        pods.sort_by_key(|(pod, _)| *pod);
+        pods.arrange_by_key(|(pod, _)| *pod);
         pods.iter()
             .map(|(_, row)| {
                 let namespace = symbols.text(self.store.template(row.template).namespace);

@@ -17,6 +17,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
 use crate::manifest::detect::{self, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
@@ -217,7 +218,7 @@ pub fn convert(target: Target, files: &[(String, Arc<str>)]) -> Result<Draft, St
     if draft.problems.is_empty() {
         draft.text = write::text(&workloads, target);
     }
-    draft.lost.sort();
+    draft.lost.arrange();
     draft.lost.dedup();
     Ok(draft)
 }

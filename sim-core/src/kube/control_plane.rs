@@ -21,6 +21,7 @@ mod leader;
 pub mod lease;
 pub mod leases;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
 use crate::base::rng::{Stream, stable_hash_parts};
 use crate::base::sorted::{SortedMap, SortedSet};
@@ -307,7 +308,7 @@ impl ControlPlane {
         };
         let members = self.members(machines);
         let mut waits: Vec<SimDuration> = members.into_iter().map(wait).collect();
-        waits.sort_unstable();
+        waits.arrange();
         let needed = waits.get(all.len() / 2);
         needed.copied().unwrap_or(SimDuration::ZERO)
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+use crate::base::arrange::Arrange;
 use crate::base::hash::FxHashMap;
 use crate::base::id::Id;
 use crate::base::sorted::SortedMap;
@@ -415,7 +416,7 @@ impl Substrate {
             .images_on(machine)
             .flat_map(|image| image.layers.iter().copied())
             .collect();
-        all.sort_unstable();
+        all.arrange();
         all.dedup();
         all
     }

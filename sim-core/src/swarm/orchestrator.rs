@@ -11,6 +11,7 @@ pub mod restart;
 pub mod update;
 
 use crate::api::swarm::service::{RestartCondition, ServiceMode};
+use crate::base::arrange::Arrange;
 use crate::des::notice::Detail;
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::constraint;
@@ -330,7 +331,7 @@ impl SwarmPlane {
                 .map(|(id, _)| id)
                 .collect(),
         };
-        tasks.sort_by_key(|task| {
+        tasks.arrange_by_key(|task| {
             let row = &self.store.tasks[*task];
             (row.service, row.slot, row.created_at, row.identity)
         });

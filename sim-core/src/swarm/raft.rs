@@ -16,6 +16,7 @@
 //! higher term. The others, who hear the leader, do not answer; but when the leader's word comes
 //! through again, the answer in the higher term makes the leader step down: there is no pre-vote here.
 
+use crate::base::arrange::Arrange;
 use crate::base::name::{Name, Rule};
 use crate::base::rng::Stream;
 use crate::base::time::{SimDuration, SimTime};
@@ -223,7 +224,7 @@ impl SwarmPlane {
         let times = candidates.iter().filter_map(|one| {
             let voters = managers.iter().filter(|id| *id == one || self.is_up(**id));
             let mut rounds: Vec<SimDuration> = voters.map(|id| round(*one, *id)).collect();
-            rounds.sort_unstable();
+            rounds.arrange();
             rounds.get(managers.len() / 2).copied()
         });
         times.min().unwrap_or(SimDuration::ZERO)

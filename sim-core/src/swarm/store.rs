@@ -15,6 +15,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::api::swarm::service::{PublishMode, PublishedPort, ServiceMode, ServiceSpec};
+use crate::base::arrange::Arrange;
 use crate::base::id::Id;
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
@@ -481,7 +482,7 @@ impl Store {
             .nodes()
             .map(|(id, node)| (&*node.hostname, id.0))
             .collect();
-        by_name.sort_unstable();
+        by_name.arrange();
         let mut ranks = vec![0; self.nodes.len()];
         for ((_, number), rank) in by_name.into_iter().zip(0..) {
             ranks[number as usize] = rank;

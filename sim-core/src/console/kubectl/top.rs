@@ -294,7 +294,7 @@ fn parts(
     if let [(_, own)] = all.as_mut_slice() {
         *own = total;
     }
-    all.sort();
+    all.arrange();
     all
 }
 

@@ -8,6 +8,7 @@
 //! Sources: `pkg/controlplane/controller/kubernetesservice/controller.go`,
 //! `pkg/controlplane/reconcilers/lease.go`, `endpointsadapter.go`.
 
+use crate::base::arrange::Arrange;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::render::{address, object};
 use crate::kube::store::Store;
@@ -128,7 +129,7 @@ fn addresses(serves: impl Fn(MachineId) -> bool, machines: &Substrate) -> Vec<St
         .filter(|machine| serves(**machine))
         .filter_map(|machine| Some(machines.machine(*machine)?.address))
         .collect();
-    found.sort_unstable();
+    found.arrange();
     found.into_iter().map(address).collect()
 }
 

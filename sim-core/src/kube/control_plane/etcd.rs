@@ -6,6 +6,7 @@
 //! Sources: etcd `server/embed/config.go` (`TickMs`, `ElectionMs`, `PreVote`),
 //! `server/etcdserver/bootstrap.go` (`CheckQuorum`), raft `raft.go`.
 
+use crate::base::arrange::Arrange;
 use crate::base::rng::Stream;
 use crate::base::time::{SimDuration, SimTime};
 use crate::substrate::net::link::STANDSTILLS_AHEAD;
@@ -119,7 +120,7 @@ impl KubePlane {
                 ctx.machines.transit(a, b, luck) + ctx.machines.transit(b, a, luck)
             };
             let mut all: Vec<SimDuration> = candidates.iter().map(|other| round(*other)).collect();
-            all.sort_unstable();
+            all.arrange();
             all.get(majority).copied()
         };
         let times = (0..).zip(candidates).filter_map(|(place, one)| {
@@ -229,7 +230,7 @@ fn first_together(
     let mut heads: Vec<_> = holds.iter_mut().map(Iterator::next).collect();
     loop {
         let mut begun: Vec<SimTime> = heads.iter().flatten().map(|head| head.0).collect();
-        begun.sort_unstable();
+        begun.arrange();
         // Before this moment fewer have begun.
         let at = *begun.get(needed.checked_sub(1)?)?;
         let mut over = false;

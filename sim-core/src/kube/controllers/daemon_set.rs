@@ -392,7 +392,7 @@ impl Pass {
             .nodes()
             .map(|(node, found)| (turn.ctx.symbols.text(found.name).to_owned(), node))
             .collect();
-        named.sort_unstable();
+        named.arrange();
         let nodes = named
             .into_iter()
             .map(|(_, node)| (node, fit(row.template, &tolerations, node, turn)))

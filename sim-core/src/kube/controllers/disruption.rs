@@ -1,6 +1,7 @@
 //! The disruption controller: how many pods of a budget may be evicted now.
 //! Source: `pkg/controller/disruption/disruption.go`.
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
@@ -128,7 +129,7 @@ fn pods(part: &BudgetPart, namespace: Symbol, turn: &Turn<'_, '_>) -> Vec<PodId>
             template.namespace == namespace && selector.matches(&template.labels)
         })
     });
-    found.sort_unstable();
+    found.arrange();
     found
 }
 

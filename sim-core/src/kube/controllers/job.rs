@@ -12,6 +12,7 @@ pub mod success;
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::event::{Event, Key};
@@ -136,7 +137,7 @@ impl JobController {
                 ended.push((end, Some(pod)));
             }
         }
-        ended.sort_by_key(|(end, pod)| (end.at_s, end.failed, end.index, *pod));
+        ended.arrange_by_key(|(end, pod)| (end.at_s, end.failed, end.index, *pod));
         // Pods without an index of the Job are no part of it.
         // Source: `job_controller.go` (`getValidPodsWithFilter`).
         if pass.part.indexed {
@@ -479,7 +480,7 @@ impl JobController {
         let mut chosen: Vec<PodId> = Vec::new();
         let mut rest: Vec<PodId> = Vec::new();
         let mut order: Vec<PodId> = pass.active.clone();
-        order.sort_by_key(|pod| rank(*pod, turn));
+        order.arrange_by_key(|pod| rank(*pod, turn));
         if pass.part.indexed {
             // The pod that would be given up last keeps its index.
             let mut seen = SortedSet::new();

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::des::notice::Detail;
@@ -76,7 +77,7 @@ impl Kubelets {
                 })
             })
             .collect();
-        may_go.sort_unstable_by_key(|victim| victim.pod);
+        may_go.arrange_by_key(|victim| victim.pod);
         let chosen = match choose(&may_go, needs) {
             Ok(chosen) => chosen,
             Err(left) => {

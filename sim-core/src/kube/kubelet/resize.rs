@@ -16,6 +16,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::resources::ResourceVector;
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
@@ -304,7 +305,7 @@ impl Kubelets {
                 self.deferred.remove(&node);
             }
         }
-        waiting.sort_unstable();
+        waiting.arrange();
         for (_, _, pod, template) in waiting {
             self.size_up(pod, template, desk);
         }

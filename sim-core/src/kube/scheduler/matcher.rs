@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::api::kube::affinity::PodAffinityTerm;
 use crate::api::selector::LabelSelector;
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbols;
 use crate::kube::apiserver::template::selector;
 use crate::kube::selector::{Labels, Requirement, Selector, label};
@@ -145,6 +146,6 @@ fn namespace_labels(name: &str, store: &Store) -> Vec<(Arc<str>, Arc<str>)> {
         .flat_map(|map| map.iter())
         .filter_map(|(key, value)| Some((Arc::from(&**key), Arc::from(value.as_str()?))))
         .collect();
-    labels.sort();
+    labels.arrange();
     labels
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
 
@@ -110,7 +111,7 @@ impl Reasons {
             .iter()
             .map(|(reason, count)| format!("{count} {reason}"))
             .collect();
-        lines.sort_unstable();
+        lines.arrange();
         let mut text = format!("0/{nodes} nodes are available:");
         if !lines.is_empty() {
             text.push_str(&format!(" {}.", lines.join(", ")));

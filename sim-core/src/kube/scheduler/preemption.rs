@@ -10,6 +10,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::kube::rows::PodId;
 use crate::kube::rows::watched::WatchedPart;
 use crate::kube::selector::Selector;
@@ -169,7 +170,7 @@ fn try_node(
         }
         return Trial::Refused(verdict);
     }
-    taken.sort_by_key(|(victim, _, _)| (Reverse(victim.priority), victim.started, victim.pod));
+    taken.arrange_by_key(|(victim, _, _)| (Reverse(victim.priority), victim.started, victim.pod));
     let violating = violations(&taken, budgets, candidate);
     let mut victims: Vec<(Victim, Arc<Demand>, Taken)> = Vec::new();
     let mut count = 0;
@@ -189,7 +190,7 @@ fn try_node(
     for (victim, demand, place) in &victims {
         cache.place(victim.pod, *place, demand, look);
     }
-    victims.sort_by_key(|(victim, _, _)| (Reverse(victim.priority), victim.started, victim.pod));
+    victims.arrange_by_key(|(victim, _, _)| (Reverse(victim.priority), victim.started, victim.pod));
     if victims.is_empty() {
         return Trial::NoVictims;
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::api::kube::affinity::NodeSelectorTerm;
 use crate::api::kube::volume::VolumeSource;
+use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedSet;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::PodId;
@@ -169,7 +170,7 @@ impl VolumeNeeds {
         if immediate {
             return reject("pod has unbound immediate PersistentVolumeClaims".to_owned());
         }
-        needs.waiting.sort_by_key(|waiting| waiting.claim.bytes);
+        needs.waiting.arrange_by_key(|waiting| waiting.claim.bytes);
         Ok(needs)
     }
 

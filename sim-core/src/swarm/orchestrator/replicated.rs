@@ -2,6 +2,7 @@
 //! Source: swarmkit `manager/orchestrator/replicated/{services,slot}.go`.
 
 use crate::api::swarm::service::ServiceMode;
+use crate::base::arrange::Arrange;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::substrate::{Context, PlaneOutbox};
 use crate::swarm::orchestrator::Place;
@@ -27,7 +28,7 @@ pub(crate) struct SlotView {
 /// ties are broken here by slot number.
 pub(crate) fn keep_order(slots: &[SlotView]) -> Vec<SlotKey> {
     let mut order = slots.to_vec();
-    order.sort_by_key(|slot| (!slot.running, slot.slot));
+    order.arrange_by_key(|slot| (!slot.running, slot.slot));
     let mut copies: SortedMap<NodeId, u32> = SortedMap::new();
     let mut indexed: Vec<(u32, SlotKey)> = order
         .iter()
@@ -40,7 +41,7 @@ pub(crate) fn keep_order(slots: &[SlotView]) -> Vec<SlotKey> {
             None => (u32::MAX, slot.slot),
         })
         .collect();
-    indexed.sort_by_key(|(copy, _)| *copy);
+    indexed.arrange_by_key(|(copy, _)| *copy);
     indexed.into_iter().map(|(_, slot)| slot).collect()
 }
 

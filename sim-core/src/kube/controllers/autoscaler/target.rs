@@ -161,7 +161,7 @@ fn pods(
     };
     let lonely = turn.store.lonely_pods().iter().copied();
     found.extend(lonely.filter(|pod| turn.store.pod(*pod).is_some_and(taken)));
-    found.sort_unstable();
+    found.arrange();
     found.dedup();
     found
 }

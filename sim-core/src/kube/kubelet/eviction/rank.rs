@@ -180,7 +180,7 @@ mod tests {
             candidate(4, 500, 0, -1),
             candidate(5, 800, 1000, 1),
         ];
-        all.sort_by_key(Candidate::rank);
+        all.arrange_by_key(Candidate::rank);
         assert_eq!(all.map(|it| it.pod.slot()), [4, 3, 2, 1, 0, 5]);
     }
 }

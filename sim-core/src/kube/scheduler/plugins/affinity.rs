@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::api::kube::affinity::{Affinity, NodeSelectorTerm};
 use crate::api::kube::pod::PodSpec;
 use crate::api::selector::{Operator, Requirement};
+use crate::base::arrange::Arrange;
 use crate::kube::selector::label;
 
 /// Labels of a node, sorted by key.
@@ -53,7 +54,7 @@ pub fn named_nodes(spec: &PodSpec) -> Option<Vec<Arc<str>>> {
         }
         names.extend(common?);
     }
-    names.sort();
+    names.arrange();
     names.dedup();
     Some(names)
 }
