@@ -58,6 +58,7 @@ use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
 use apiserver::ApiServer;
+use apiserver::thaw::uids::Extent;
 use control_plane::ControlPlane;
 use controllers::Controllers;
 use controllers::operators::plan::Operator;
@@ -360,14 +361,14 @@ impl KubePlane {
 
     /// Gives rows to everything that was taken over from a live cluster.
     #[inline(never)]
-    pub fn thaw(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+    pub fn thaw(&mut self, extent: Extent, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
         let mut turn = Turn {
             store: &mut self.store,
             settings: &self.settings,
             ctx,
             out,
         };
-        let running = self.apiserver.thaw(&mut turn);
+        let running = self.apiserver.thaw(extent, &mut turn);
         let now = turn.now();
         self.kubelets.resume(running, now);
         self.tell(ctx, out);

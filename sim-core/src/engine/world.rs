@@ -16,6 +16,7 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::des::outbox::Outbox;
 use crate::des::queue::{Queue, Seq};
 use crate::kube::KubePlane;
+use crate::kube::apiserver::thaw::uids::Extent;
 use crate::kube::kubelet::statics::INSTALLED;
 use crate::substrate::order::{MachineId, Order, Upcall};
 use crate::substrate::{self, Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
@@ -492,7 +493,13 @@ impl World {
                     Plane::Kubernetes(plane) => {
                         let result = lend!(self, seq, kube, |context, out| {
                             if *on {
-                                plane.thaw(context, out);
+                                // Who tries single loops has loaded all that they are to see.
+                                let extent = if names.is_empty() {
+                                    Extent::Part
+                                } else {
+                                    Extent::Whole
+                                };
+                                plane.thaw(extent, context, out);
                             }
                             plane.switch(*on, names, out)
                         });

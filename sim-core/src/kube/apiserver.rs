@@ -29,7 +29,7 @@ pub mod write;
 use std::sync::Arc;
 
 use crate::base::name::Name;
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::des::notice::Detail;
 use crate::manifest::value::Value;
 
@@ -186,6 +186,8 @@ pub struct ApiServer {
     knows_nodes: bool,
     /// Namespaces that are being deleted.
     namespaces: SortedMap<Arc<str>, namespace::Due>,
+    /// Uids of owners that objects name which were taken over and have no row yet.
+    owners_loaded: SortedSet<String>,
 }
 
 /// Namespaces that a fresh cluster has.

@@ -48,8 +48,12 @@ impl ApiServer {
             name: name.into(),
         };
         let propagation = policy(kind, propagation, &object);
+        let is_row = super::load::is_row_kind(kind) && !super::load::is_bare(&key, turn);
+        if propagation == Propagation::Orphan && is_row {
+            graph::orphan(fields::text(&object, &["metadata", "uid"]), turn);
+        }
         match kind.kind {
-            _ if super::load::is_row_kind(kind) && super::load::is_bare(&key, turn) => {
+            _ if super::load::is_row_kind(kind) && !is_row => {
                 self.delete_document(&key, propagation, turn);
             }
             "Pod" => delete_pod(&key, grace_seconds, turn),
@@ -63,7 +67,8 @@ impl ApiServer {
                     turn.store.remove_node(node);
                 }
             }
-            "ReplicaSet" => {
+            // One that a Deployment has made has no document.
+            "ReplicaSet" if turn.store.documents().get(&key).is_none() => {
                 let id = turn
                     .ctx
                     .symbols
@@ -72,9 +77,6 @@ impl ApiServer {
                     .and_then(|(namespace, name)| turn.store.replica_set_named(namespace, name));
                 if let Some(id) = id {
                     delete_replica_set(id, propagation, turn);
-                }
-                if propagation != Propagation::Foreground {
-                    turn.store.documents_mut().remove(&key);
                 }
             }
             "Namespace" => self.delete_namespace(kind, name, turn)?,
@@ -123,42 +125,39 @@ impl ApiServer {
         let Some(document) = turn.store.documents().get(key) else {
             return;
         };
-        if is_held(&document.value) {
-            if propagation == Propagation::Orphan {
-                orphan(key, row, turn);
-            }
+        let (is_held, uid) = (
+            is_held(&document.value),
+            graph::own_uid(key, document, turn),
+        );
+        if propagation == Propagation::Orphan {
+            graph::orphan(&uid, turn);
+            orphan(row, turn);
+        }
+        if is_held {
             hold(key, turn);
             return;
         }
         if propagation == Propagation::Foreground
             && let RowReference::Deployment(id) = row
-            && turn
+            && (turn
                 .store
                 .deployment(id)
                 .is_some_and(|row| !row.replica_sets.is_empty())
+                || graph::is_blocked(key, turn))
         {
             foreground_deployment(id, key, turn);
             return;
         }
         match row {
-            RowReference::Deployment(id) => {
-                if propagation == Propagation::Orphan {
-                    release_replica_sets(id, turn);
-                }
-                turn.store.remove_deployment(id);
-            }
+            RowReference::Deployment(id) => turn.store.remove_deployment(id),
             RowReference::ReplicaSet(id) => {
                 if propagation == Propagation::Foreground {
-                    turn.store.references_written(&Value::Null);
                     let now = turn.now();
                     if let Some(document) = turn.store.documents_mut().get_mut(key) {
                         document.deletion.get_or_insert(now);
                     }
                     delete_replica_set(id, propagation, turn);
                     return;
-                }
-                if propagation == Propagation::Orphan {
-                    strip_owner(key, turn);
                 }
                 delete_replica_set(id, propagation, turn);
             }
@@ -174,8 +173,10 @@ impl ApiServer {
                 turn.store.remove_service(id);
             }
             RowReference::None | RowReference::Pod(_) | RowReference::Node(_) => {
+                let document = turn.store.documents().get(key);
                 if &*key.resource == "services"
-                    && let Some(held) = super::service::held(&document.value)
+                    && let Some(held) =
+                        document.and_then(|document| super::service::held(&document.value))
                 {
                     self.allocations.release(&held);
                 }
@@ -282,10 +283,13 @@ fn foreground_deployment(id: DeploymentId, key: &DocumentKey, turn: &mut Turn<'_
 fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Turn<'_, '_>) {
     match propagation {
         Propagation::Background => turn.store.remove_replica_set(id),
-        Propagation::Foreground => turn.store.write_replica_set(id, true, |row| {
-            row.deleting = true;
-            row.foreground = true;
-        }),
+        Propagation::Foreground => {
+            turn.store.write_replica_set(id, true, |row| {
+                row.deleting = true;
+                row.foreground = true;
+            });
+            turn.store.references_written(&Value::Null);
+        }
         Propagation::Orphan => {
             let pods: Vec<PodId> = turn.store.pods_of(id).map(|(pod, _)| pod).collect();
             for pod in pods {
@@ -407,63 +411,18 @@ pub fn hold(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     }
 }
 
-/// Leaves the dependents of an object that is about to go without an owner.
-fn orphan(key: &DocumentKey, row: RowReference, turn: &mut Turn<'_, '_>) {
+/// Leaves the rows that a row owns which is about to go without an owner.
+fn orphan(row: RowReference, turn: &mut Turn<'_, '_>) {
     match row {
         RowReference::Deployment(id) => release_replica_sets(id, turn),
         RowReference::ReplicaSet(id) => {
-            strip_owner(key, turn);
             let pods: Vec<PodId> = turn.store.pods_of(id).map(|(pod, _)| pod).collect();
             for pod in pods {
                 turn.store.orphan(pod);
             }
         }
-        _ => strip_owner(key, turn),
+        _ => {}
     }
-}
-
-/// Takes the references to an owner that goes without its dependents off their documents.
-fn strip_owner(owner: &DocumentKey, turn: &mut Turn<'_, '_>) {
-    let kind = turn
-        .store
-        .kind_of_word(&owner.resource)
-        .map_or("", |kind| kind.kind);
-    let dependents: Vec<DocumentKey> = turn
-        .store
-        .documents()
-        .iter()
-        .filter(|(key, document)| {
-            key.namespace == owner.namespace
-                && fields::list(&document.value, &["metadata", "ownerReferences"])
-                    .iter()
-                    .any(|found| is_owner(found, kind, &owner.name))
-        })
-        .map(|(key, _)| key.clone())
-        .collect();
-    for key in dependents {
-        turn.store.change_document(&key, |value| {
-            let list = value
-                .path_mut(&["metadata", "ownerReferences"])
-                .and_then(Value::as_list_mut);
-            if let Some(list) = list {
-                list.retain(|found| !is_owner(found, kind, &owner.name));
-            }
-        });
-    }
-    for pod in turn.store.referring_pods() {
-        let template = turn.store.pod(pod).map(|row| row.template);
-        let namespace = template.map(|template| turn.store.template(template).namespace);
-        if namespace.map(|symbol| turn.ctx.symbols.text(symbol)) != Some(&*owner.namespace) {
-            continue;
-        }
-        let mut kept = turn.store.pod_details(pod).owners().to_vec();
-        kept.retain(|found| !is_owner(found, kind, &owner.name));
-        turn.store.set_owners(pod, kept);
-    }
-}
-
-fn is_owner(reference: &Value, kind: &str, name: &str) -> bool {
-    fields::text(reference, &["kind"]) == kind && fields::text(reference, &["name"]) == name
 }
 
 fn release_replica_sets(id: DeploymentId, turn: &mut Turn<'_, '_>) {
@@ -474,14 +433,4 @@ fn release_replica_sets(id: DeploymentId, turn: &mut Turn<'_, '_>) {
     for set in sets {
         release(set, turn);
     }
-}
-
-/// Removes the document of a Deployment that is gone.
-pub fn forget_deployment(namespace: &str, name: &str, turn: &mut Turn<'_, '_>) {
-    let key = DocumentKey {
-        resource: "deployments.apps".into(),
-        namespace: namespace.into(),
-        name: name.into(),
-    };
-    turn.store.documents_mut().remove(&key);
 }

@@ -83,6 +83,10 @@ impl ApiServer {
             Document::new(value, generation, created, revision),
         );
         self.knows_nodes |= kind.kind == "Node";
+        let owners = fields::list(object, &["metadata", "ownerReferences"]).iter();
+        let owners = owners.map(|owner| fields::text(owner, &["uid"]).to_owned());
+        self.owners_loaded
+            .extend(owners.filter(|uid| !uid.is_empty()));
         note("load", kind, &name, turn);
         let object =
             read(kind, &namespace, &name, turn).ok_or_else(|| Refusal::not_found(kind, &name))?;

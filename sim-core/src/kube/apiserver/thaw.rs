@@ -5,13 +5,15 @@
 //! pod whose node has no machine stays as it is, bound to a name, unless nodes were taken over, too, and
 //! that one not: it is an orphan then.
 
+pub mod uids;
+
 use std::sync::Arc;
 
 use crate::api::kube::object::KubeSpec;
 use crate::base::name::{Name, Suffix};
-use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::kube::kinds::Kind;
+use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, Phase, PodFlags, PodStatus, Termination,
 };
@@ -25,9 +27,11 @@ use crate::manifest::decode::kube::decode_value;
 use crate::manifest::decode::kube::defaults::apply_defaults;
 use crate::manifest::value::Value;
 
+use uids::{Extent, Uids};
+
 use super::service::Luck;
 use super::write::rows;
-use super::{ApiServer, conditions, read, revive, workload};
+use super::{ApiServer, conditions, revive, workload};
 
 /// Resources in the order in which they are given rows: owners before what they own.
 const ORDER: [&str; 11] = [
@@ -53,9 +57,10 @@ const HASH: &str = "pod-template-hash";
 
 impl ApiServer {
     /// Gives rows to all documents that were taken over. Returns the pods that were running on a
-    /// simulated machine.
-    pub fn thaw(&mut self, turn: &mut Turn<'_, '_>) -> Vec<PodId> {
+    /// simulated machine. Of a part of a cluster, an owner that is not there may still be.
+    pub fn thaw(&mut self, extent: Extent, turn: &mut Turn<'_, '_>) -> Vec<PodId> {
         let mut uids = Uids::default();
+        uids.know(turn);
         for resource in ORDER {
             for (key, document) in bare(resource, turn) {
                 let old = fields::text(&document.value, &["metadata", "uid"]).to_owned();
@@ -97,6 +102,10 @@ impl ApiServer {
             .collect();
         for key in leases {
             turn.store.documents_mut().remove(&key);
+        }
+        let named = std::mem::take(&mut self.owners_loaded);
+        if !named.is_empty() {
+            uids.settle(extent, &named, turn);
         }
         running
     }
@@ -188,78 +197,6 @@ impl ApiServer {
                         .write_replica_set(id, false, |row| row.ordinal = FIRST_ORDINAL);
                 }
             }
-        }
-    }
-}
-
-/// Uids that objects were taken over with, and those that they have with a row.
-#[derive(Debug, Default)]
-struct Uids {
-    by_key: SortedMap<DocumentKey, (String, Value)>,
-    fresh: SortedMap<String, Value>,
-}
-
-impl Uids {
-    fn note(&mut self, key: &DocumentKey, old: String, turn: &Turn<'_, '_>) {
-        if old.is_empty() {
-            return;
-        }
-        let Some(kind) = turn.store.kind_of_word(&key.resource) else {
-            return;
-        };
-        let Some(object) = read(kind, &key.namespace, &key.name, turn) else {
-            return;
-        };
-        let fresh = object.path(&["metadata", "uid"]).cloned();
-        let fresh = fresh.unwrap_or_default();
-        self.fresh.insert(old.clone(), fresh.clone());
-        self.by_key.insert(key.clone(), (old, fresh));
-    }
-
-    /// An object's references, with the uids that owners have now.
-    fn references(&self, value: &Value) -> Vec<Value> {
-        let mut list = fields::list(value, &["metadata", "ownerReferences"]).to_vec();
-        for reference in &mut list {
-            if let Some(fresh) = self.fresh.get(fields::text(reference, &["uid"])) {
-                reference.set("uid", fresh.clone());
-            }
-        }
-        list
-    }
-
-    /// Whether an object of that name was taken over that is not the one that the controller's
-    /// reference means.
-    fn is_another(&self, owner: &DocumentKey, dependent: &Value) -> bool {
-        let references = fields::list(dependent, &["metadata", "ownerReferences"]);
-        let wanted = references
-            .iter()
-            .find(|reference| fields::truth(reference, &["controller"]))
-            .map_or("", |reference| fields::text(reference, &["uid"]));
-        !wanted.is_empty()
-            && self
-                .by_key
-                .get(owner)
-                .is_some_and(|(old, fresh)| old != wanted && fresh.as_str() != Some(wanted))
-    }
-
-    /// Gives references of all documents the uids that owners have now, and tells the collector of
-    /// them.
-    fn rewrite(&self, turn: &mut Turn<'_, '_>) {
-        let owned: Vec<(DocumentKey, Vec<Value>)> = turn
-            .store
-            .documents()
-            .iter()
-            .map(|(key, document)| (key.clone(), self.references(&document.value)))
-            .filter(|(_, references)| !references.is_empty())
-            .collect();
-        for (key, references) in owned {
-            let Some(document) = turn.store.documents_mut().get_mut(&key) else {
-                continue;
-            };
-            let path = ["metadata", "ownerReferences"];
-            document.value.set_path(&path, Value::list(references));
-            let value = document.value.clone();
-            turn.store.references_written(&value);
         }
     }
 }
@@ -457,9 +394,6 @@ fn pod(
     let pod = turn
         .store
         .create_pod(name, template, owner, flags, document.created);
-    let mut others = uids.references(&value);
-    others.retain(|reference| owner.is_none() || !fields::truth(reference, &["controller"]));
-    turn.store.set_owners(pod, others);
     if let Some(set) = owner.and_then(|owner| turn.store.replica_set_mut(owner)) {
         set.mixed = true;
     }
@@ -475,6 +409,17 @@ fn pod(
             return None;
         }
     }
+    let mut others = uids.references(&value, turn);
+    others.retain(|reference| owner.is_none() || !fields::truth(reference, &["controller"]));
+    // A mirror is shown with its node as owner.
+    let mirror = is_mirror(turn.store.template(template));
+    let own_node = spec.node_name.as_deref().unwrap_or_default();
+    others.retain(|one| {
+        !mirror
+            || fields::text(one, &["kind"]) != "Node"
+            || fields::text(one, &["name"]) != own_node
+    });
+    turn.store.set_owners(pod, others);
     // A phase that only a kubelet writes tells that one has looked at the pod.
     let phase = fields::text(&status, &["phase"]);
     let known = status.get("startTime").is_some()

@@ -6,7 +6,7 @@ pub mod graph;
 use crate::base::name::Name;
 use crate::base::sorted::SortedSet;
 use crate::des::notice::Detail;
-use crate::kube::apiserver::delete::{forget_deployment, hold, is_held, remove_row};
+use crate::kube::apiserver::delete::{hold, is_held, remove_row};
 use crate::kube::controllers::deployment::claim::remove;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
 use crate::kube::store::document::DocumentKey;
@@ -55,11 +55,15 @@ impl GarbageCollector {
         };
         let sets = row.replica_sets.clone();
         if sets.is_empty() {
-            let (namespace, name) = (
-                turn.ctx.symbols.text(row.namespace).to_owned(),
-                turn.ctx.symbols.text(row.name).to_owned(),
-            );
-            forget_deployment(&namespace, &name, turn);
+            let key = DocumentKey {
+                resource: "deployments.apps".into(),
+                namespace: turn.ctx.symbols.text(row.namespace).into(),
+                name: turn.ctx.symbols.text(row.name).into(),
+            };
+            if graph::is_blocked(&key, turn) {
+                return;
+            }
+            turn.store.remove_document(&key);
             turn.store.remove_deployment(id);
             return;
         }
@@ -73,6 +77,8 @@ impl GarbageCollector {
                     row.deleting = true;
                     row.foreground = true;
                 });
+                // What else names it as owner goes before it.
+                turn.store.references_written(&Value::Null);
             }
         }
     }

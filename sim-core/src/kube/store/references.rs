@@ -18,8 +18,10 @@ const ROWS: [&str; 3] = ["Pod", "Node", "ReplicaSet"];
 #[derive(Clone, Debug, Default)]
 pub struct References {
     pods: Arc<SortedSet<PodId>>,
-    /// Whether anything ever named an owner of [`ROWS`].
+    /// Whether anything named an owner of [`ROWS`] since the last load.
     to_rows: bool,
+    /// Uids of owners that objects of a dump name and that the dump does not hold.
+    absent: Arc<SortedSet<String>>,
 }
 
 impl References {
@@ -54,6 +56,32 @@ impl Store {
     /// Whether the going of a pod, a node or a ReplicaSet may leave something without an owner.
     pub const fn rows_own(&self) -> bool {
         self.references.to_rows
+    }
+
+    /// Whether an owner is known only by its name in a dump of some kinds: it may well be there in
+    /// the cluster that the dump is of.
+    pub fn is_absent(&self, uid: &str) -> bool {
+        self.references.absent.contains(uid)
+    }
+
+    /// Takes up what a load leaves: owners that are not in the dump, and those that are `known` now.
+    /// `left` are the references that there are.
+    pub fn references_loaded(
+        &mut self,
+        absent: SortedSet<String>,
+        known: &SortedSet<String>,
+        left: &[Value],
+    ) {
+        let kept = Arc::make_mut(&mut self.references.absent);
+        kept.extend(absent);
+        kept.retain(|uid| !known.contains(uid));
+        self.references.to_rows = false;
+        let told = left
+            .iter()
+            .filter(|one| !self.is_absent(read::text(one, &["uid"])));
+        let told: Vec<Value> = told.cloned().collect();
+        self.references.see(&told);
+        self.log.push(Change::OwnerRemoved);
     }
 
     /// Says that a document with references, or one that waits for its dependents, was written.

@@ -171,7 +171,7 @@ fn owner_row(reference: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Option<
 }
 
 /// Writes the owners that an update gives a pod.
-fn update_owners(pod: PodId, value: &Value, namespace: &str, turn: &mut Turn<'_, '_>) {
+pub fn update_owners(pod: PodId, value: &Value, namespace: &str, turn: &mut Turn<'_, '_>) {
     let mut kept = list(value, &["metadata", "ownerReferences"]).to_vec();
     let controller = kept.iter().position(|owner| truth(owner, &["controller"]));
     let named = controller.and_then(|at| owner_row(&kept[at], namespace, turn));

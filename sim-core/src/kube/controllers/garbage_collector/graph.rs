@@ -127,10 +127,14 @@ impl GarbageCollector {
     }
 
     /// What the references of an item come down to; none if one of them cannot be told, because its
-    /// kind is not served, or because it is namespaced and the item is not.
+    /// kind is not served, because it is namespaced and the item is not, or because the object came
+    /// with a dump that does not hold its owner.
     fn classify(&mut self, node: &Node, turn: &mut Turn<'_, '_>) -> Option<Vec<Owner>> {
         let mut owners = Some(Vec::with_capacity(node.references.len()));
         for reference in &node.references {
+            if turn.store.is_absent(text(reference, &["uid"])) {
+                return None;
+            }
             let version = text(reference, &["apiVersion"]);
             let kind = text(reference, &["kind"]);
             let kind = turn.store.kind_of_object(version, kind)?;
@@ -196,7 +200,9 @@ impl GarbageCollector {
             .filter(|(_, document)| document.deletion.is_some())
             .map(|(_, document)| document.row)
             .collect();
-        for row in rows {
+        let bare = turn.store.replica_sets().filter(|(_, row)| row.foreground);
+        let bare: Vec<RowReference> = bare.map(|(id, _)| RowReference::ReplicaSet(id)).collect();
+        for row in rows.into_iter().chain(bare) {
             match row {
                 RowReference::Deployment(id) => self.deployment(id, turn),
                 RowReference::ReplicaSet(id) => self.replica_set(id, turn),
@@ -233,15 +239,35 @@ fn pod_uid(pod: PodId, turn: &Turn<'_, '_>) -> String {
 
 /// Whether something that refers to an object is to go before it.
 pub fn is_blocked(key: &DocumentKey, turn: &Turn<'_, '_>) -> bool {
-    let Some(document) = turn.store.documents().get(key) else {
+    let kind = turn.store.kind_of_word(&key.resource);
+    let Some(object) = kind.and_then(|kind| read(kind, &key.namespace, &key.name, turn)) else {
         return false;
     };
-    let uid = own_uid(key, document, turn);
+    let uid = text(&object, &["metadata", "uid"]);
     nodes(turn).iter().any(|node| {
         node.references.iter().any(|reference| {
             text(reference, &["uid"]) == uid && truth(reference, &["blockOwnerDeletion"])
         })
     })
+}
+
+/// The references of everything that has owners, with its namespace.
+pub fn owned(turn: &Turn<'_, '_>) -> Vec<(String, Vec<Value>)> {
+    let nodes = nodes(turn).into_iter();
+    nodes
+        .map(|node| (node.namespace, node.references))
+        .collect()
+}
+
+/// Whether nothing has the name of an owner of a kind that is served.
+pub fn is_missing(reference: &Value, namespace: &str, turn: &Turn<'_, '_>) -> bool {
+    let (version, kind) = (text(reference, &["apiVersion"]), text(reference, &["kind"]));
+    turn.store
+        .kind_of_object(version, kind)
+        .is_some_and(|kind| {
+            let namespace = if kind.namespaced { namespace } else { "" };
+            read(kind, namespace, text(reference, &["name"]), turn).is_none()
+        })
 }
 
 /// Everything that has owners, documents first.
@@ -293,7 +319,10 @@ fn find(kind: &'static Kind, namespace: &str, reference: &Value, turn: &Turn<'_,
     let (uid, waits) = match turn.store.documents().get(&key) {
         Some(document) => (own_uid(&key, document, turn), waits(document, turn)),
         None => match read(kind, &key.namespace, name, turn) {
-            Some(object) => (text(&object, &["metadata", "uid"]).to_owned(), false),
+            Some(object) => (
+                text(&object, &["metadata", "uid"]).to_owned(),
+                waits_as_row(kind, namespace, name, turn),
+            ),
             None => return Owner::Dangling,
         },
     };
@@ -337,14 +366,20 @@ fn orphan_dependents(turn: &mut Turn<'_, '_>) {
             continue;
         };
         let uid = own_uid(&key, document, turn);
-        for node in nodes(turn) {
-            let mut kept = node.references.clone();
-            kept.retain(|reference| text(reference, &["uid"]) != uid);
-            if kept.len() < node.references.len() {
-                write(&node.item, kept, turn);
-            }
-        }
+        orphan(&uid, turn);
         release(&key, ORPHAN, turn);
+    }
+}
+
+/// Takes the references to an owner that goes without its dependents off all of these.
+/// Source: `pkg/controller/garbagecollector/garbagecollector.go` (`orphanDependents`).
+pub fn orphan(uid: &str, turn: &mut Turn<'_, '_>) {
+    for node in nodes(turn) {
+        let mut kept = node.references.clone();
+        kept.retain(|reference| text(reference, &["uid"]) != uid);
+        if kept.len() < node.references.len() {
+            write(&node.item, kept, turn);
+        }
     }
 }
 
@@ -405,6 +440,20 @@ fn waits(document: &Document, turn: &Turn<'_, '_>) -> bool {
         _ => false,
     };
     foreground || is_going(document) && has(document, FOREGROUND)
+}
+
+/// The same of a ReplicaSet that a Deployment has made, which has no document.
+fn waits_as_row(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>) -> bool {
+    let symbols = &turn.ctx.symbols;
+    let (Some(namespace), Some(name)) = (symbols.get(namespace), symbols.get(name)) else {
+        return false;
+    };
+    kind.kind == "ReplicaSet"
+        && turn
+            .store
+            .replica_set_named(namespace, name)
+            .and_then(|id| turn.store.replica_set(id))
+            .is_some_and(|row| row.foreground)
 }
 
 /// The uid that an object is shown with.
