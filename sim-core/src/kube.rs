@@ -734,6 +734,7 @@ impl KubePlane {
             }
             self.tell_of(change, ctx, out);
         }
+        self.apiserver.free(&self.store.take_services_gone());
         let mut turn = Turn {
             store: &mut self.store,
             settings: &self.settings,

@@ -399,7 +399,7 @@ pub(crate) fn note(verb: &'static str, kind: &'static Kind, name: &str, turn: &m
 }
 
 /// A kind's word in the trace.
-fn singular(kind: &'static Kind) -> &'static str {
+pub fn singular(kind: &'static Kind) -> &'static str {
     match kind.kind {
         "Deployment" => "deployment",
         "ReplicaSet" => "replicaset",

@@ -102,6 +102,8 @@ pub struct Store {
     /// Controllers of pods by kind, namespace and name.
     controller_names: Arc<FxHashMap<(OwnerKind, Symbol, Symbol), ReplicaSetId>>,
     services: Table<ServiceRow>,
+    /// Services that have gone and whose addresses and ports are not yet free.
+    services_gone: Vec<ServiceRow>,
     /// By namespace and name.
     service_names: Arc<FxHashMap<(Symbol, Symbol), ServiceId>>,
     watched: Table<WatchedRow>,

@@ -84,12 +84,14 @@ pub fn delete(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     }
     let (chosen, mut problems) = chosen(call)?;
-    if let Some(other) = call.arguments.flag("output").filter(|text| *text != "name") {
+    let output = call.arguments.flag("output");
+    if let Some(other) = output.filter(|text| !matches!(*text, "" | "name")) {
         return Err(Problem::error(format!(
             "unexpected -o output mode: {other}. We only support '-o name'"
         )));
     }
-    if call.arguments.on("all") && call.arguments.flag("field-selector").is_some() {
+    let fields = call.arguments.flag("field-selector");
+    if call.arguments.on("all") && fields.is_some_and(|text| !text.is_empty()) {
         return Err(Problem::error(
             "cannot set --all and --field-selector at the same time",
         ));

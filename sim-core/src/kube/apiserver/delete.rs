@@ -10,7 +10,6 @@ use crate::kube::store::document::{DocumentKey, RowReference};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
-use super::service::Allocated;
 use super::write::lease;
 use super::{ApiServer, BUILT_IN_NAMESPACES, Propagation, Refusal, Response, known, note, read};
 
@@ -162,16 +161,7 @@ impl ApiServer {
                 delete_replica_set(id, propagation, turn);
             }
             RowReference::Watched(id) => turn.store.remove_watched(id),
-            RowReference::Service(id) => {
-                if let Some(row) = turn.store.service(id) {
-                    let held = Allocated {
-                        cluster_ip: row.cluster_ip,
-                        ports: row.ports.to_vec(),
-                    };
-                    self.allocations.release(&held);
-                }
-                turn.store.remove_service(id);
-            }
+            RowReference::Service(id) => turn.store.remove_service(id),
             RowReference::None | RowReference::Pod(_) | RowReference::Node(_) => {
                 let document = turn.store.documents().get(key);
                 if &*key.resource == "services"

@@ -112,12 +112,19 @@ fn node(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     turn.store.documents_mut().remove(key);
     let now = turn.now();
     let taints = row.taints.to_vec();
+    // What is decoded has the order of what was written, and may be less.
+    let mut written = read::list(value, &["spec", "taints"]).iter();
+    let times: Vec<_> = taints
+        .iter()
+        .map(|taint| {
+            let own = written.find(|one| read::text(one, &["key"]) == &*taint.key);
+            own.and_then(|one| time(read::text(one, &["timeAdded"])))
+        })
+        .collect();
     row.taints = Arc::default();
     let id = turn.store.add_node(row);
     turn.store.set_taints(id, taints, None, now);
-    let times = read::list(value, &["spec", "taints"]).iter();
-    let times = times.map(|taint| time(read::text(taint, &["timeAdded"])));
-    turn.store.set_taint_times(id, times.collect());
+    turn.store.set_taint_times(id, times.into());
 }
 
 fn stand_in(name: &str, turn: &mut Turn<'_, '_>) -> NodeRow {

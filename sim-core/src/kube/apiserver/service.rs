@@ -7,9 +7,11 @@ use crate::api::kube::object::KubeSpec;
 use crate::api::kube::service::{ClusterIp, Service, ServiceKind, ServicePort};
 use crate::base::rng::{Seed, Stream, stable_hash_parts};
 use crate::base::sorted::SortedSet;
+use crate::kube::rows::service::ServiceRow;
 use crate::manifest::decode::kube::decode_value;
 use crate::manifest::value::Value;
 
+use super::ApiServer;
 use super::refusal::{Cause, cause};
 
 /// kubeadm's service range, 10.96.0.0/12.
@@ -268,6 +270,18 @@ pub fn held(document: &Value) -> Option<Allocated> {
         cluster_ip: cluster_ip.unwrap_or(0),
         ports: spec.ports.clone(),
     })
+}
+
+impl ApiServer {
+    /// Frees what Services held that have gone, whether by a request or by the garbage collector.
+    pub fn free(&mut self, gone: &[ServiceRow]) {
+        for row in gone {
+            self.allocations.release(&Allocated {
+                cluster_ip: row.cluster_ip,
+                ports: row.ports.to_vec(),
+            });
+        }
+    }
 }
 
 /// Writes addresses and ports into a Service's document.

@@ -110,16 +110,14 @@ impl GarbageCollector {
         let Some(document) = turn.store.documents().get(key) else {
             return;
         };
-        let kind = turn.store.kind_of_word(&key.resource);
-        let kind = kind.map_or("object", |kind| kind.plural);
-        if is_held(&document.value) {
+        let is_held = is_held(&document.value);
+        graph::tell(key, turn);
+        if is_held {
             hold(key, turn);
             // Its own finalizers are the next pass's.
             turn.store.references_written(&Value::Null);
             return;
         }
-        let name = Name::plain(turn.ctx.symbols.intern(&key.name));
-        turn.note("kube.garbage-collector", "delete", kind, name, Detail::None);
         remove_row(key, turn);
         turn.store.remove_document(key);
     }

@@ -221,7 +221,13 @@ impl Store {
             Arc::make_mut(&mut self.service_names).remove(&name);
             self.revision.bump();
             self.log.push(Change::ServiceRemoved(id));
+            self.services_gone.push(row);
         }
+    }
+
+    /// Services that have gone since the last call, whoever removed them.
+    pub fn take_services_gone(&mut self) -> Vec<ServiceRow> {
+        std::mem::take(&mut self.services_gone)
     }
 }
 

@@ -10,7 +10,8 @@
 
 use crate::base::name::Name;
 use crate::base::sorted::SortedMap;
-use crate::kube::apiserver::{delete, read};
+use crate::des::notice::Detail;
+use crate::kube::apiserver::{delete, read, singular};
 use crate::kube::kinds::Kind;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::read::{list, text, truth};
@@ -119,6 +120,7 @@ impl GarbageCollector {
                     }
                     write(&node.item, free, turn);
                 }
+                tell(key, turn);
                 delete::wait_for_dependents(key, turn);
             }
             (Item::Document(key), _) => self.delete_document(key, turn),
@@ -393,6 +395,14 @@ fn held_by(finalizer: &str, turn: &Turn<'_, '_>) -> Vec<DocumentKey> {
         .collect()
 }
 
+/// Says that an object goes.
+pub fn tell(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    let kind = turn.store.kind_of_word(&key.resource);
+    let kind = kind.map_or("object", singular);
+    let name = Name::plain(turn.ctx.symbols.intern(&key.name));
+    turn.note("kube.garbage-collector", "delete", kind, name, Detail::None);
+}
+
 /// Takes a finalizer of the collector's off; the object goes if it was the last.
 fn release(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
     turn.store.change_document(key, |value| {
@@ -411,6 +421,7 @@ fn release(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
         .get(key)
         .is_none_or(|document| delete::is_held(&document.value));
     if !held {
+        tell(key, turn);
         delete::remove_row(key, turn);
         turn.store.remove_document(key);
     }

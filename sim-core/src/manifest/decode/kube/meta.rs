@@ -9,6 +9,8 @@ use crate::manifest::decode::kube::fault;
 use crate::manifest::decode::kube::name::{self, NameRule};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::explain;
+use crate::manifest::tree::Node;
+use crate::manifest::value::Value;
 
 /// An object's `metadata`, with its name checked.
 pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta {
@@ -51,8 +53,10 @@ pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta 
     }
 }
 
-/// Source: `staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go` (`validateOwnerReference`).
+/// Source: `staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go`
+/// (`ValidateOwnerReferences`).
 fn owners(field: &Field<'_>, scribe: &Scribe) {
+    let mut controller: Option<String> = None;
     for one in super::rules::items(field) {
         for (key, what) in [
             ("apiVersion", "version"),
@@ -70,7 +74,58 @@ fn owners(field: &Field<'_>, scribe: &Scribe) {
                 fault::invalid(scribe, &at, "\"\"", &detail);
             }
         }
+        let part = |key: &str| super::rules::text(&one.peek(key)).to_owned();
+        if part("apiVersion") == "v1" && part("kind") == "Event" {
+            let value = one.node.map_or_else(String::new, reference);
+            let at = Field {
+                path: field.path.clone(),
+                ..one.clone()
+            };
+            let detail = "/v1, Kind=Event is disallowed from being an owner";
+            fault::invalid(scribe, &at, value, detail);
+        }
+        let is_controller = one.peek("controller").node.map(Node::to_value);
+        if is_controller.and_then(|value| value.as_bool()) != Some(true) {
+            continue;
+        }
+        let own = format!("{}/{}", part("kind"), part("name"));
+        let Some(first) = &controller else {
+            controller = Some(own);
+            continue;
+        };
+        let all: Vec<String> = super::rules::items(field)
+            .iter()
+            .filter_map(|one| one.node.map(reference))
+            .collect();
+        let detail = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {own}"
+        );
+        fault::invalid(scribe, field, format!("[{}]", all.join(",")), &detail);
     }
+}
+
+/// A reference as the server's JSON has it: fields in the order of the type.
+fn reference(node: &Node) -> String {
+    let value = node.to_value();
+    let mut parts = Vec::new();
+    for (key, always) in [
+        ("apiVersion", true),
+        ("kind", true),
+        ("name", true),
+        ("uid", true),
+        ("controller", false),
+        ("blockOwnerDeletion", false),
+    ] {
+        match value.get(key) {
+            Some(Value::Bool(flag)) => parts.push(format!("{key:?}:{flag}")),
+            Some(text) if always => {
+                parts.push(format!("{key:?}:{:?}", text.as_str().unwrap_or("")))
+            }
+            None if always => parts.push(format!("{key:?}:\"\"")),
+            Some(_) | None => {}
+        }
+    }
+    format!("{{{}}}", parts.join(","))
 }
 
 /// `labels` below a `metadata`.
