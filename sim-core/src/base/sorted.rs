@@ -176,19 +176,34 @@ impl<K, V> SortedMap<K, V> {
         K: Borrow<Q>,
     {
         // The last run that does not begin after the key.
-        let after = self
-            .runs
-            .partition_point(|run| run.first().is_some_and(|(first, _)| first.borrow() <= key));
-        let run = after.saturating_sub(1);
-        let found = self.runs.get(run).map_or(Err(0), |run| {
-            run.binary_search_by(|(other, _)| other.borrow().cmp(key))
+        let after = least(self.runs.len(), &mut |at| {
+            let first = self.runs[at].first();
+            first.is_some_and(|(first, _)| first.borrow() <= key)
         });
-        Place {
-            run,
-            at: found.unwrap_or_else(|at| at),
-            found: found.is_ok(),
+        let run = after.saturating_sub(1);
+        let entries = self.runs.get(run).map_or(&[][..], Vec::as_slice);
+        let at = least(entries.len(), &mut |at| entries[at].0.borrow() < key);
+        let found = entries
+            .get(at)
+            .is_some_and(|(other, _)| other.borrow().cmp(key).is_eq());
+        Place { run, at, found }
+    }
+}
+
+/// The first of `len` positions that is not before what is sought. Compiled once where code is to be
+/// small: the standard library's search is made anew for each kind of key.
+#[inline]
+fn least(len: usize, is_before: &mut dyn FnMut(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = low.midpoint(high);
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
+    low
 }
 
 impl<K: Ord, V> SortedMap<K, V> {
