@@ -8,6 +8,7 @@ pub mod filter;
 pub mod roster;
 pub mod spread;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
@@ -164,7 +165,7 @@ impl SwarmPlane {
         let mut roster = Roster::of(&mut self.store);
         let count = roster.entries.len() as u32;
         for ((service, template), mut tasks) in groups {
-            tasks.sort_by_key(|task| {
+            tasks.arrange_by_key(|task| {
                 let row = &self.store.tasks[*task];
                 (row.slot, row.created_at, row.identity)
             });

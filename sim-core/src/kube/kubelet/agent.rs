@@ -4,6 +4,7 @@
 //! no relist sees an end. The plane holds the orders back; here the agent's own knowledge stands.
 //! Sources: `pkg/kubelet/runtime.go`, `pkg/kubelet/kubelet.go` (`syncLoop`).
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
@@ -64,7 +65,7 @@ impl Kubelets {
             return;
         };
         let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
-        pods.sort_unstable();
+        pods.arrange();
         for pod in pods {
             if let Some(worker) = self.awake(pod).filter(|worker| !worker.finished) {
                 desk.request_relist(worker);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Rule;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -338,7 +339,7 @@ impl Kubelets {
             return;
         };
         let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
-        pods.sort_unstable();
+        pods.arrange();
         for pod in pods {
             self.sync(pod, &mut desk);
         }
@@ -373,7 +374,7 @@ impl Kubelets {
             return;
         };
         let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
-        pods.sort_unstable();
+        pods.arrange();
         for pod in pods {
             if let Some(worker) = self.worker_mut(pod) {
                 if trouble.lost {

@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::name::Rule;
 use crate::base::sentence::Sentence;
 use crate::base::sorted::SortedMap;
@@ -206,7 +207,7 @@ impl Kubelets {
         let node = desk.store.node_of(machine);
         let rows = node.into_iter().flat_map(|node| desk.store.pods_on(node));
         let mut pods: Vec<PodId> = rows.map(|(pod, _)| pod).collect();
-        pods.sort_unstable();
+        pods.arrange();
         pods.extend(self.statics.on(machine));
         pods.retain(|pod| {
             self.worker(*pod).is_some_and(|worker| {

@@ -14,6 +14,7 @@ use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
+use crate::base::arrange::Arrange;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 
@@ -282,7 +283,7 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
         for key in moved {
             pods.extend(self.unschedulable.get(&key).into_iter().flatten().copied());
         }
-        pods.sort_unstable();
+        pods.arrange();
         for (_, pod) in &pods {
             self.requeue(*pod, now);
         }

@@ -8,6 +8,7 @@
 
 use smallvec::SmallVec;
 
+use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::des::choice::Choices;
@@ -206,7 +207,7 @@ impl Branch {
         put: &mut dyn FnMut(NodeId),
     ) -> usize {
         let nodes = &mut self.leaf;
-        nodes.sort_by_key(|node| node.rank);
+        nodes.arrange_by_key(|node| node.rank);
         let length = nodes.len();
         let mut placed = 0;
         let mut turn = 0;
