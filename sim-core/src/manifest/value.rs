@@ -215,6 +215,24 @@ impl Value {
         self.force_map().entry(first).set_path(rest, value);
     }
 
+    /// Sets the list at a path of map keys; an empty one is no field.
+    pub fn set_list(&mut self, path: &[&str], items: Vec<Self>) {
+        if items.is_empty() {
+            self.remove_path(path);
+        } else {
+            self.set_path(path, Self::list(items));
+        }
+    }
+
+    /// Takes the items that are this text off the list at a path of map keys.
+    pub fn take_off(&mut self, path: &[&str], text: &str) {
+        if let Some(items) = self.path(path).and_then(Self::as_list) {
+            let mut left = items.to_vec();
+            left.retain(|item| item.as_str() != Some(text));
+            self.set_list(path, left);
+        }
+    }
+
     /// Removes and returns the value under `key`.
     pub fn remove(&mut self, key: &str) -> Option<Self> {
         self.get(key)?;

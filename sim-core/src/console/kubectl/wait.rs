@@ -246,19 +246,19 @@ fn goal(text: &str) -> Result<For, Problem> {
 /// `{.path}` or `{.path}=value`. Two equal signs side by side are part of the path.
 /// Source: `k8s.io/kubectl/pkg/cmd/wait/wait.go` (`processJSONPathInput`).
 fn path_goal(text: &str) -> Result<For, Problem> {
-    let mut parts = vec![String::new()];
+    let (mut parts, mut last) = (Vec::new(), String::new());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         if character == '=' && characters.next_if_eq(&'=').is_none() {
-            parts.push(String::new());
+            parts.push(std::mem::take(&mut last));
             continue;
         }
-        let last = parts.last_mut().expect("there is one from the start");
         last.push(character);
         if character == '=' {
             last.push('=');
         }
     }
+    parts.push(last);
     let (path, value) = match parts.as_slice() {
         [path] => (path, None),
         [path, value] => (path, Some(value.trim_matches(['\'', '"']).to_owned())),

@@ -118,7 +118,7 @@ impl ApiServer {
         set_finalizer(key, wanted, turn);
         if wanted.is_some() {
             hold(key, turn);
-            turn.store.references_written(&Value::Null);
+            turn.store.owners_changed();
             return;
         }
         let Some(document) = turn.store.documents().get(key) else {
@@ -267,7 +267,7 @@ fn foreground_deployment(id: DeploymentId, key: &DocumentKey, turn: &mut Turn<'_
         row.deleting = true;
         row.foreground = true;
     });
-    turn.store.references_written(&Value::Null);
+    turn.store.owners_changed();
 }
 
 fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Turn<'_, '_>) {
@@ -278,7 +278,7 @@ fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Tur
                 row.deleting = true;
                 row.foreground = true;
             });
-            turn.store.references_written(&Value::Null);
+            turn.store.owners_changed();
         }
         Propagation::Orphan => {
             let pods: Vec<PodId> = turn.store.pods_of(id).map(|(pod, _)| pod).collect();
@@ -315,7 +315,7 @@ pub fn wait_for_dependents(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
         _ => {
             set_finalizer(key, Some(graph::FOREGROUND), turn);
             hold(key, turn);
-            turn.store.references_written(&Value::Null);
+            turn.store.owners_changed();
         }
     }
 }
@@ -335,13 +335,8 @@ fn set_finalizer(key: &DocumentKey, wanted: Option<&str>, turn: &mut Turn<'_, '_
     if before == after {
         return;
     }
-    turn.store.change_document(key, |value| {
-        if after.is_empty() {
-            value.remove_path(&path);
-        } else {
-            value.set_path(&path, Value::list(after));
-        }
-    });
+    turn.store
+        .change_document(key, |value| value.set_list(&path, after));
 }
 
 /// How an object goes: as the request says, else as its finalizers say, else as is usual for its kind.

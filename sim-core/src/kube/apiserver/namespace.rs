@@ -263,16 +263,8 @@ impl ApiServer {
     /// Takes the controller's finalizer off; the namespace goes unless it has others.
     fn finalize(&mut self, name: &str, turn: &mut Turn<'_, '_>) {
         let key = key(name);
-        let path = ["spec", "finalizers"];
-        turn.store.change_document(&key, |value| {
-            let mut left = fields::list(value, &path).to_vec();
-            left.retain(|one| one.as_str() != Some(OWN));
-            if left.is_empty() {
-                value.remove_path(&path);
-            } else {
-                value.set_path(&path, Value::list(left));
-            }
-        });
+        turn.store
+            .change_document(&key, |value| value.take_off(&["spec", "finalizers"], OWN));
         let held = turn
             .store
             .documents()

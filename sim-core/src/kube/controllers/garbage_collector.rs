@@ -11,7 +11,6 @@ use crate::kube::controllers::deployment::claim::remove;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
 use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
-use crate::manifest::value::Value;
 
 /// The collector. Ownership is in the rows and in the documents.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +77,7 @@ impl GarbageCollector {
                     row.foreground = true;
                 });
                 // What else names it as owner goes before it.
-                turn.store.references_written(&Value::Null);
+                turn.store.owners_changed();
             }
         }
     }
@@ -115,7 +114,7 @@ impl GarbageCollector {
         if is_held {
             hold(key, turn);
             // Its own finalizers are the next pass's.
-            turn.store.references_written(&Value::Null);
+            turn.store.owners_changed();
             return;
         }
         remove_row(key, turn);

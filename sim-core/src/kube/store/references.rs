@@ -84,10 +84,15 @@ impl Store {
         self.log.push(Change::OwnerRemoved);
     }
 
-    /// Says that a document with references, or one that waits for its dependents, was written.
+    /// Says that a document with references was written.
     pub fn references_written(&mut self, value: &Value) {
         self.references
             .see(read::list(value, &["metadata", "ownerReferences"]));
+        self.owners_changed();
+    }
+
+    /// Says that an object waits for its dependents, or that references were taken off.
+    pub fn owners_changed(&mut self) {
         self.log.push(Change::OwnerRemoved);
     }
 }

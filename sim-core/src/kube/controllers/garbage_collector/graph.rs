@@ -349,14 +349,9 @@ fn write(item: &Item, references: Vec<Value>, turn: &mut Turn<'_, '_>) {
     match item {
         Item::Pod(pod) => turn.store.set_owners(*pod, references),
         Item::Document(key) => {
-            turn.store.change_document(key, |value| {
-                if references.is_empty() {
-                    value.remove_path(&REFERENCES);
-                } else {
-                    value.set_path(&REFERENCES, Value::list(references));
-                }
-            });
-            turn.store.references_written(&Value::Null);
+            turn.store
+                .change_document(key, |value| value.set_list(&REFERENCES, references));
+            turn.store.owners_changed();
         }
     }
 }
@@ -406,14 +401,7 @@ pub fn tell(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
 /// Takes a finalizer of the collector's off; the object goes if it was the last.
 fn release(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
     turn.store.change_document(key, |value| {
-        let path = ["metadata", "finalizers"];
-        let mut left = list(value, &path).to_vec();
-        left.retain(|one| one.as_str() != Some(finalizer));
-        if left.is_empty() {
-            value.remove_path(&path);
-        } else {
-            value.set_path(&path, Value::list(left));
-        }
+        value.take_off(&["metadata", "finalizers"], finalizer);
     });
     let held = turn
         .store
