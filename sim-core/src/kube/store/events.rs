@@ -190,16 +190,21 @@ impl NewEvent {
     /// Whether one component tells both of one object.
     fn of_one_source(&self, other: &Self) -> bool {
         self.name == other.name
-            && self.component == other.component
-            && self.host == other.host
-            && self.kind == other.kind
-            && self.namespace == other.namespace
             && self.pod == other.pod
+            && self.host == other.host
+            && self.namespace == other.namespace
+            && same(self.component, other.component)
+            && same(self.kind, other.kind)
     }
 
     fn of_one_reason(&self, other: &Self) -> bool {
-        self.reason == other.reason && self.warning == other.warning
+        self.warning == other.warning && same(self.reason, other.reason)
     }
+}
+
+/// Whether two constants have one text: mostly they are one constant.
+fn same(one: &'static str, other: &'static str) -> bool {
+    std::ptr::eq(one, other) || one == other
 }
 
 /// Where a pod's spec lists a container.
@@ -255,6 +260,22 @@ const fn ticked(interval: SimDuration, heard: SimTime, now: SimTime) -> bool {
 }
 
 impl EventRow {
+    /// An event that was heard so often, and of which nothing was told yet; it has no place so far.
+    const fn new(event: NewEvent, count: u32, now: SimTime) -> Self {
+        Self {
+            event,
+            first: now,
+            revision: 0,
+            ordinal: 0,
+            told: 0,
+            untold: count,
+            last: now,
+            heard: now,
+            since: now,
+            whole: now,
+        }
+    }
+
     /// Whether the series was quiet for long enough at a time at which that is looked at.
     const fn finished(&self, now: SimTime) -> bool {
         let interval = FINISH.as_micros();
@@ -285,14 +306,16 @@ impl EventRow {
 /// chain ends there, as what comes later in it is older.
 type Link = u32;
 
-/// A place of the ring, as chains are walked: small, so that a walk reads the event itself only where
-/// the tags agree.
+/// A place of the ring, as chains are walked: small, so that a walk reads little of the events
+/// themselves.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
-    /// The event that is there.
-    number: Link,
     /// The next in its chain.
     next: Link,
+    /// The one that its source told of its object before it.
+    before: Link,
+    /// A number that is one source's events' of one reason alone.
+    kind: u32,
     tags: Tags,
 }
 
@@ -302,20 +325,34 @@ struct Entry {
 struct Tags {
     source: u32,
     reason: u32,
+    /// Of what is said; zero: it stands for many.
+    text: u32,
 }
 
 impl Tags {
     fn of(event: &NewEvent) -> Self {
+        let hash = FxBuildHasher;
         let source = (event.name, event.pod, event.host, event.component);
+        let text = match &event.message {
+            Message::Combined(_) => 0,
+            message => hash.hash_one(message) as u32 | 1,
+        };
         Self {
-            source: FxBuildHasher.hash_one(source) as u32,
-            reason: FxBuildHasher.hash_one((event.reason, event.warning)) as u32,
+            source: hash.hash_one(source) as u32,
+            reason: hash.hash_one((event.reason, event.warning)) as u32,
+            text,
         }
+    }
+
+    /// The chain of what one source tells of one object. What is in one is compared, so that the order
+    /// of nothing depends on the hash.
+    const fn chain(self) -> u32 {
+        self.source % CHAINS
     }
 }
 
-/// Chains of the index: twice as many as events, so that most have one object's events or none.
-const CHAINS: u64 = 2 * EVENTS_MAX as u64;
+/// Chains of the index: twice as many as events, so that most have one source's events or none.
+const CHAINS: u32 = 2 * EVENTS_MAX;
 
 /// The events, oldest first, in a ring, with what those who tell them remember of each.
 #[derive(Clone, Debug, Default)]
@@ -323,15 +360,9 @@ pub struct Events {
     rows: Paged<Option<EventRow>>,
     /// By the same places.
     entries: Paged<Entry, SMALL>,
-    /// By a hash of the object, the latest of its events.
+    /// The latest event of each chain.
     chains: Paged<Link, SMALL>,
     next: u32,
-}
-
-/// The chain of an object's events. What is in one is compared, so that the order of nothing depends
-/// on the hash.
-fn chain_of(event: &NewEvent) -> u32 {
-    (FxBuildHasher.hash_one((event.namespace, event.name)) % CHAINS) as u32
 }
 
 /// What became of an event that a source recorded.
@@ -343,11 +374,24 @@ pub struct Told {
     pub next: SimTime,
 }
 
-/// What a source remembers of an object when it tells the next event.
+impl Told {
+    /// Of an event after which the source's burst is whole again at a time.
+    const fn until(now: bool, whole: SimTime) -> Self {
+        let burst = REFILL.saturating_mul(BURST - 1);
+        Self {
+            now,
+            next: whole.saturating_sub(burst),
+        }
+    }
+}
+
+/// What a source remembers of an object when it tells the next event; events by their numbers.
 #[derive(Default)]
 struct Memory {
     /// The source's latest.
     latest: Option<u32>,
+    /// The number of the reason, if the source told it before.
+    kind: Option<u32>,
     /// The same event.
     same: Option<u32>,
     /// The event that stands for the similar ones.
@@ -361,28 +405,39 @@ struct Memory {
 }
 
 impl Events {
+    /// The latest that the source of an event told of its object.
+    fn latest(&self, event: &NewEvent, tags: Tags) -> Option<(u32, &EventRow)> {
+        let chain = self.walk(*self.chains.get(tags.chain()), |entry| entry.next);
+        chain
+            .filter(|(_, entry)| entry.tags.source == tags.source)
+            .filter_map(|(number, _)| Some((number, self.row(number)?)))
+            .find(|(_, row)| row.event.of_one_source(event))
+    }
+
     fn memory(&self, event: &NewEvent, tags: Tags) -> Memory {
         let mut memory = Memory::default();
-        for (slot, entry) in self.chain(chain_of(event)) {
-            let unmet = memory.latest.is_none() && entry.tags.source == tags.source;
-            if !unmet && entry.tags != tags {
+        let Some((latest, row)) = self.latest(event, tags) else {
+            return memory;
+        };
+        (memory.latest, memory.whole) = (Some(latest), row.whole);
+        for (number, entry) in self.walk(latest + 1, |entry| entry.before) {
+            if entry.tags.reason != tags.reason {
                 continue;
             }
-            let Some(row) = self.row(slot) else { continue };
-            if !row.event.of_one_source(event) {
+            let Some(row) = self.row(number) else {
                 continue;
+            };
+            if memory.kind.is_none() && row.event.of_one_reason(event) {
+                memory.kind = Some(entry.kind);
             }
-            if memory.latest.is_none() {
-                (memory.latest, memory.whole) = (Some(slot), row.whole);
-            }
-            if !row.event.of_one_reason(event) {
+            if memory.kind != Some(entry.kind) {
                 continue;
             }
             memory.heard = memory.heard.max(Some((row.heard, row.since)));
-            if matches!(row.event.message, Message::Combined(_)) {
-                memory.combined = memory.combined.or(Some(slot));
-            } else if row.event == *event {
-                memory.same = memory.same.or(Some(slot));
+            if entry.tags.text == 0 {
+                memory.combined = memory.combined.or(Some(number));
+            } else if entry.tags.text == tags.text && row.event == *event {
+                memory.same = memory.same.or(Some(number));
             } else {
                 memory.others.push(row.heard);
             }
@@ -406,74 +461,82 @@ impl Events {
                 next: now,
             };
         }
-        let tags = Tags::of(&event);
+        let mut tags = Tags::of(&event);
         let memory = self.memory(&event, tags);
         let since = match memory.heard {
             Some((heard, since)) if now.since(heard) <= SIMILAR_TIME => since,
             _ => now,
         };
-        let seen = |slot: &u32| self.row(*slot).is_some_and(|row| row.heard >= since);
+        let seen = |number: u32| self.row(number).is_some_and(|row| row.heard >= since);
         let others = memory.others.iter().filter(|heard| **heard >= since);
-        let combined = !memory.same.as_ref().is_some_and(seen) && others.count() + 1 >= SIMILAR_MAX;
+        let combined = !memory.same.is_some_and(seen) && others.count() + 1 >= SIMILAR_MAX;
         let spent = memory.whole.max(now) + REFILL;
         let told = spent.since(now) <= REFILL.saturating_mul(BURST);
         let whole = if told { spent } else { memory.whole };
-        let slot = if combined {
+        let next = Told::until(told, whole);
+        let known = if combined {
             event.message = Message::Combined(Box::new(event.message));
+            tags.text = 0;
             memory.combined
         } else {
             memory.same
         };
-        let (slot, latest) = match slot {
-            Some(slot) => {
-                if let (true, Some(row)) = (combined && told, self.rows.get_mut(slot)) {
-                    row.event.message = event.message;
-                }
-                (slot, memory.latest.unwrap_or(slot))
-            }
-            None => {
-                let slot = self.push(event, tags, now);
-                (slot, slot)
-            }
-        };
-        if let Some(row) = self.rows.get_mut(latest) {
-            row.whole = whole;
-        }
-        if let Some(row) = self.rows.get_mut(slot) {
-            row.heard = now;
-            row.since = since;
-            row.untold = row.untold.saturating_add(count);
+        let Some(known) = known else {
+            let mut row = EventRow::new(event, count, now);
+            (row.since, row.whole) = (since, whole);
             if told {
                 row.tell(now, revision.bump());
             }
+            self.push(row, tags, memory.latest, memory.kind);
+            return next;
+        };
+        let latest = memory.latest.unwrap_or(known);
+        if latest != known
+            && let Some(row) = self.row_mut(latest)
+        {
+            row.whole = whole;
         }
-        let burst = REFILL.saturating_mul(BURST - 1).as_micros();
-        Told {
-            now: told,
-            next: SimTime::from_micros(whole.as_micros().saturating_sub(burst)),
+        let Some(row) = self.row_mut(known) else {
+            return next;
+        };
+        if combined && told {
+            row.event.message = event.message;
         }
+        if latest == known {
+            row.whole = whole;
+        }
+        row.heard = now;
+        row.since = since;
+        row.untold = row.untold.saturating_add(count);
+        if told {
+            row.tell(now, revision.bump());
+        }
+        next
     }
 
     /// The second of a series is told at once, later ones when their count is written.
     /// Source: `staging/src/k8s.io/client-go/tools/events/event_broadcaster.go` (`recordToSink`).
     fn record_series(&mut self, event: NewEvent, now: SimTime, revision: &mut Revision) -> bool {
         let tags = Tags::of(&event);
-        let is_open = |slot: &u32| {
-            self.row(*slot).is_some_and(|row| {
-                row.event.of_one_source(&event)
-                    && row.event.of_one_reason(&event)
-                    && row.event.series == event.series
-                    && !row.finished(now)
-            })
-        };
-        let open = self
-            .chain(chain_of(&event))
-            .filter(|(_, entry)| entry.tags == tags)
-            .map(|(slot, _)| slot)
-            .find(is_open);
-        let slot = open.unwrap_or_else(|| self.push(event, tags, now));
-        let Some(row) = self.rows.get_mut(slot) else {
-            return false;
+        let latest = self.latest(&event, tags).map(|(number, _)| number);
+        let (mut open, mut kind) = (None, None);
+        for (number, entry) in self.walk(latest.map_or(0, |it| it + 1), |entry| entry.before) {
+            if entry.tags.reason == tags.reason
+                && let Some(row) = self.row(number)
+                && row.event.of_one_reason(&event)
+            {
+                kind = Some(entry.kind);
+                if row.event.series == event.series && !row.finished(now) {
+                    open = Some(number);
+                    break;
+                }
+            }
+        }
+        let Some(row) = open.and_then(|number| self.row_mut(number)) else {
+            let mut row = EventRow::new(event, 1, now);
+            row.tell(now, revision.bump());
+            self.push(row, tags, latest, kind);
+            return true;
         };
         let (told, last) = row.told(now);
         row.untold = row.untold.saturating_sub(told - row.told);
@@ -487,42 +550,41 @@ impl Events {
         tells
     }
 
-    /// Makes room for an event of which nothing was told yet; its slot.
-    fn push(&mut self, event: NewEvent, tags: Tags, now: SimTime) -> u32 {
-        let slot = self.next % EVENTS_MAX;
-        let number = self.next + 1;
-        let first = self.chains.get_mut(chain_of(&event));
-        let next = std::mem::replace(first, number);
-        *self.entries.get_mut(slot) = Entry { number, next, tags };
-        *self.rows.get_mut(slot) = Some(EventRow {
-            event,
-            first: now,
-            revision: 0,
-            ordinal: self.next,
-            told: 0,
-            untold: 0,
-            last: now,
-            heard: now,
-            since: now,
-            whole: now,
-        });
+    /// Keeps a new event in the place of the oldest; `latest` and `kind` as in [`Memory`].
+    fn push(&mut self, mut row: EventRow, tags: Tags, latest: Option<u32>, kind: Option<u32>) {
+        let number = self.next;
         self.next += 1;
-        slot
+        row.ordinal = number;
+        let first = self.chains.get_mut(tags.chain());
+        *self.entries.get_mut(number % EVENTS_MAX) = Entry {
+            next: std::mem::replace(first, self.next),
+            before: latest.map_or(0, |latest| latest + 1),
+            kind: kind.unwrap_or(number),
+            tags,
+        };
+        *self.rows.get_mut(number % EVENTS_MAX) = Some(row);
     }
 
-    fn row(&self, slot: u32) -> Option<&EventRow> {
-        self.rows.get(slot).as_ref()
+    fn row(&self, number: u32) -> Option<&EventRow> {
+        self.rows.get(number % EVENTS_MAX).as_ref()
     }
 
-    /// The events of a chain, latest first, with their slots.
-    fn chain(&self, chain: u32) -> impl Iterator<Item = (u32, Entry)> {
-        let mut link = *self.chains.get(chain);
+    fn row_mut(&mut self, number: u32) -> Option<&mut EventRow> {
+        self.rows.get_mut(number % EVENTS_MAX).as_mut()
+    }
+
+    /// The events from one on that `next` leads to, latest first, by their numbers.
+    fn walk(
+        &self,
+        mut link: Link,
+        next: fn(&Entry) -> Link,
+    ) -> impl Iterator<Item = (u32, &Entry)> {
+        let oldest = self.next.saturating_sub(EVENTS_MAX);
         std::iter::from_fn(move || {
-            let slot = link.checked_sub(1)? % EVENTS_MAX;
-            let entry = *self.entries.get(slot);
-            let there = entry.number == link;
-            link = entry.next;
-            there.then_some((slot, entry))
+            let number = link.checked_sub(1).filter(|number| *number >= oldest)?;
+            let entry = self.entries.get(number % EVENTS_MAX);
+            link = next(entry);
+            Some((number, entry))
         })
     }
 
@@ -533,22 +595,35 @@ impl Events {
             + self.chains.bytes_apart(&later.chains)
     }
 
-    /// Whether each event is in the chain of its object, once, and nothing else is: for soak runs.
+    /// Whether each event is in the chain of its source, once, after those that the source told before,
+    /// and nothing else is: for soak runs.
     pub fn index_agrees(&self) -> bool {
         let first = self.next.saturating_sub(EVENTS_MAX);
         let kept = (self.next - first) as usize;
         let mut listed = vec![false; kept];
-        (0..CHAINS as u32).all(|chain| {
-            self.chain(chain).all(|(slot, entry)| {
-                let Some(row) = self.row(slot) else {
+        (0..CHAINS).all(|chain| {
+            let mut chained = self.walk(*self.chains.get(chain), |entry| entry.next);
+            chained.all(|(number, entry)| {
+                let Some(row) = self.row(number) else {
                     return false;
                 };
-                let place = row.ordinal.checked_sub(first);
+                let place = number.checked_sub(first);
                 let place = place.and_then(|place| listed.get_mut(place as usize));
                 let once = place.is_some_and(|listed| !std::mem::replace(listed, true));
-                once && entry.number == row.ordinal + 1
+                let mut earlier = self.walk(entry.next, |entry| entry.next);
+                let before = earlier.find_map(|(number, _)| {
+                    let other = self.row(number)?;
+                    other.event.of_one_source(&row.event).then_some(number)
+                });
+                let mut told = self.walk(entry.before, |entry| entry.before).peekable();
+                once && row.ordinal == number
                     && entry.tags == Tags::of(&row.event)
-                    && chain == chain_of(&row.event)
+                    && chain == entry.tags.chain()
+                    && before == told.peek().map(|(number, _)| *number)
+                    && told.all(|(number, other)| {
+                        let same = |it: &EventRow| it.event.of_one_reason(&row.event);
+                        (other.kind == entry.kind) == self.row(number).is_some_and(same)
+                    })
             })
         }) && listed.iter().all(|listed| *listed)
     }
@@ -557,7 +632,7 @@ impl Events {
     pub fn iter(&self, now: SimTime) -> impl DoubleEndedIterator<Item = &EventRow> {
         let first = self.next.saturating_sub(EVENTS_MAX);
         (first..self.next)
-            .filter_map(|number| self.row(number % EVENTS_MAX))
+            .filter_map(|number| self.row(number))
             .filter(move |row| {
                 let (told, last) = row.told(now);
                 told > 0 && now.since(last) < EVENT_TTL
@@ -566,143 +641,4 @@ impl Events {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn incarnation(created_s: u32) -> Incarnation {
-        Incarnation {
-            id: PodId::new(0, std::num::NonZeroU32::MIN),
-            created_s,
-        }
-    }
-
-    fn event(name: Name, reason: &'static str, message: Message) -> NewEvent {
-        NewEvent {
-            kind: "ReplicaSet",
-            namespace: Symbol::EMPTY,
-            name,
-            warning: false,
-            reason,
-            message,
-            component: "replicaset-controller",
-            host: None,
-            container: None,
-            pod: None,
-            series: None,
-        }
-    }
-
-    fn at(second: u64) -> SimTime {
-        SimTime::ZERO + SimDuration::from_secs(second)
-    }
-
-    fn counts(events: &Events, second: u64) -> Vec<u32> {
-        let rows = events.iter(at(second));
-        rows.map(|row| row.told(at(second)).0).collect()
-    }
-
-    #[test]
-    fn many_similar_events_are_one() {
-        let mut symbols = Symbols::new();
-        let mut revision = Revision::default();
-        let mut events = Events::default();
-        let set = Name::plain(symbols.intern("web"));
-        let mut say = |symbols: &mut Symbols, events: &mut Events, number: u32, second: u64| {
-            let pod = Name::plain(symbols.intern(&format!("web-{number}")));
-            let message = Message::Name("Created pod: {}", pod);
-            events
-                .record(
-                    event(set, "SuccessfulCreate", message),
-                    1,
-                    at(second),
-                    &mut revision,
-                )
-                .now
-        };
-        let told = (0..40)
-            .filter(|number| say(&mut symbols, &mut events, *number, 0))
-            .count();
-        assert_eq!(told, 25);
-        assert_eq!(counts(&events, 0), [1, 1, 1, 1, 1, 1, 1, 1, 1, 16]);
-        assert!(say(&mut symbols, &mut events, 40, 301));
-        let last = events.iter(at(301)).last().expect("there are some");
-        let text = last.event.message.text(&symbols);
-        assert_eq!(text, "(combined from similar events): Created pod: web-40");
-        assert_eq!(last.told(at(301)).0, 32);
-        // After ten minutes of silence they are told one by one again.
-        assert!(say(&mut symbols, &mut events, 41, 902));
-        assert_eq!(counts(&events, 902), [1, 1, 1, 1, 1, 1, 1, 1, 1, 32, 1]);
-        assert!(events.index_agrees());
-    }
-
-    #[test]
-    fn what_comes_too_often_counts_when_it_is_told() {
-        let mut symbols = Symbols::new();
-        let mut revision = Revision::default();
-        let mut events = Events::default();
-        let pod = Name::plain(symbols.intern("web-0"));
-        let message = Message::Plain("Back-off restarting failed container");
-        let mut told = Vec::new();
-        for second in (0..600).step_by(10) {
-            let again = event(pod, "BackOff", message.clone());
-            if events.record(again, 1, at(second), &mut revision).now {
-                told.push(second);
-            }
-        }
-        assert_eq!(told.len(), 26);
-        assert_eq!(told.last(), Some(&300));
-        let row = events.iter(at(600)).next().expect("there is one");
-        assert_eq!(row.told(at(600)), (31, at(300)));
-        // A pod of the same name that was made later is another object.
-        let mut other = event(pod, "BackOff", message);
-        other.pod = Some(incarnation(7));
-        assert!(events.record(other, 1, at(600), &mut revision).now);
-        assert_eq!(counts(&events, 600), [31, 1]);
-    }
-
-    #[test]
-    fn a_series_is_written_at_its_second_and_at_intervals() {
-        let mut symbols = Symbols::new();
-        let mut revision = Revision::default();
-        let mut events = Events::default();
-        let pod = Name::plain(symbols.intern("web-0"));
-        let mut fail = |events: &mut Events, text: &'static str, revised: u32, second: u64| {
-            let mut again = event(pod, "FailedScheduling", Message::Plain(text));
-            again.series = Some(Isomorphic {
-                action: "Scheduling",
-                revision: revised,
-            });
-            events.record(again, 1, at(second), &mut revision).now
-        };
-        assert!(fail(&mut events, "one", 1, 10));
-        assert!(fail(&mut events, "two", 2, 20));
-        assert!(fail(&mut events, "three", 2, 30));
-        assert!(!fail(&mut events, "four", 2, 40));
-        assert_eq!(counts(&events, 40), [1, 2]);
-        let last = events.iter(at(40)).last().expect("there are two");
-        assert_eq!(last.event.message, Message::Plain("two"));
-        // At 720 s it was quiet for more than six minutes.
-        assert_eq!(counts(&events, 719), [1, 2]);
-        assert_eq!(counts(&events, 720), [1, 3]);
-        assert!(fail(&mut events, "five", 2, 730));
-        assert_eq!(counts(&events, 730), [1, 3, 1]);
-        assert!(events.index_agrees());
-    }
-
-    #[test]
-    fn the_ring_forgets_the_oldest() {
-        let mut symbols = Symbols::new();
-        let mut revision = Revision::default();
-        let mut events = Events::default();
-        for number in 0..EVENTS_MAX + 40 {
-            let name = Name::plain(symbols.intern(&format!("web-{}", number % 1_000)));
-            let mut made = event(name, "Scheduled", Message::Plain("made"));
-            made.pod = Some(incarnation(number / 1_000));
-            events.record(made, 1, at(0), &mut revision);
-        }
-        assert!(events.index_agrees());
-        assert_eq!(events.iter(at(0)).count(), EVENTS_MAX as usize);
-        let first = events.iter(at(0)).next().expect("there are some");
-        assert_eq!(first.ordinal, 40);
-    }
-}
+mod tests;
