@@ -229,7 +229,10 @@ impl ApiServer {
             Request::Apply { .. } => Err(Refusal::bad_request(
                 "an apply is merged before it is written".to_owned(),
             )),
-            Request::Create { object, namespace } => self.create(object, namespace, turn),
+            Request::Create { object, namespace } => {
+                let (response, _) = self.create(object, namespace, turn)?;
+                Ok(response)
+            }
             Request::Update { object, namespace } => self.update(object, namespace, turn),
             Request::Load { object } => self.load(object, turn),
             Request::Scale {

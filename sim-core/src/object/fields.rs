@@ -71,12 +71,34 @@ impl FieldSet {
     /// What is in either.
     pub fn union(&self, other: &Self) -> Self {
         let mut result = self.clone();
-        for (element, node) in &other.nodes {
-            let there = result.nodes.entry(element.clone()).or_default();
-            there.member |= node.member;
-            there.below = there.below.union(&node.below);
-        }
+        result.add(other);
         result
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (element, node) in &other.nodes {
+            let there = self.nodes.entry(element.clone()).or_default();
+            there.member |= node.member;
+            there.below.add(&node.below);
+        }
+    }
+
+    /// Takes a path away, not what is below it.
+    pub fn remove(&mut self, path: &[&str]) {
+        let Some((first, rest)) = path.split_first() else {
+            return;
+        };
+        let Some(node) = self.nodes.get_mut(*first) else {
+            return;
+        };
+        if rest.is_empty() {
+            node.member = false;
+        } else {
+            node.below.remove(rest);
+        }
+        if node.is_empty() {
+            self.nodes.remove(*first);
+        }
     }
 
     /// What is in both.

@@ -88,7 +88,7 @@ impl View<'_> {
         let has_status = has_status(kind, version);
         let found = compare(&before.object, &after.object, schema.typed());
         let mut changes = Vec::new();
-        let mut list = |set: &FieldSet, fate: Fate, known: &[Owner]| {
+        let mut list = |set: FieldSet, fate: Fate, known: &[Owner]| {
             stripped(set, has_status).each(&mut Vec::new(), &mut |path| {
                 let text: String = path.iter().map(|element| shown(element)).collect();
                 if changes.len() >= FIELDS_MAX || text.ends_with("last-applied-configuration") {
@@ -113,16 +113,16 @@ impl View<'_> {
                 });
             });
         };
-        list(&found.added, Fate::Added, &before.owners);
-        list(&found.modified, Fate::Changed, &before.owners);
-        list(&found.removed, Fate::Removed, &before.owners);
         let written = found.added.union(&found.modified);
+        list(found.added, Fate::Added, &before.owners);
+        list(found.modified, Fate::Changed, &before.owners);
+        list(found.removed, Fate::Removed, &before.owners);
         let others = after
             .owners
             .iter()
             .filter(|owner| &*owner.manager != manager && owner.subresource != Subresource::Status)
             .fold(FieldSet::new(), |set, owner| set.union(&owner.fields));
-        list(&others.difference(&written), Fate::Kept, &after.owners);
+        list(others.difference(&written), Fate::Kept, &after.owners);
         changes
     }
 }

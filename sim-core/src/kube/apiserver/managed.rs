@@ -23,7 +23,7 @@ use crate::object::typed::field_set::{field_set, field_set_lax, with_named};
 use crate::object::typed::merge::merge;
 use crate::object::typed::remove::remove;
 
-use super::write::parse::defaulted;
+use super::write::parse::{defaulted, without_allocated};
 use super::{ApiServer, Refusal, Request, Response, conflict, known, read};
 
 /// Update entries that are kept; older ones become one. Source: `capmanagers.go`.
@@ -65,32 +65,32 @@ fn schema(kind: &Kind, turn: &Turn<'_, '_>) -> Schema {
 }
 
 /// Fields that nobody owns. Source: `stripmeta.go`.
-pub(super) fn stripped(set: &FieldSet, has_status: bool) -> FieldSet {
-    let mut gone = FieldSet::new();
-    let named = |name: &str| -> Arc<str> { format!("f:{name}").into() };
-    for name in ["apiVersion", "kind", "metadata"] {
-        gone.insert(&[named(name)]);
+const UNOWNED: [&[&str]; 14] = [
+    &["f:apiVersion"],
+    &["f:kind"],
+    &["f:metadata"],
+    &["f:metadata", "f:name"],
+    &["f:metadata", "f:namespace"],
+    &["f:metadata", "f:creationTimestamp"],
+    &["f:metadata", "f:selfLink"],
+    &["f:metadata", "f:uid"],
+    &["f:metadata", "f:clusterName"],
+    &["f:metadata", "f:generation"],
+    &["f:metadata", "f:managedFields"],
+    &["f:metadata", "f:resourceVersion"],
+    &["f:metadata", "f:deletionTimestamp"],
+    &["f:metadata", "f:deletionGracePeriodSeconds"],
+];
+
+/// A set without the fields that nobody owns.
+pub(super) fn stripped(mut set: FieldSet, has_status: bool) -> FieldSet {
+    for path in UNOWNED {
+        set.remove(path);
     }
-    for name in [
-        "name",
-        "namespace",
-        "creationTimestamp",
-        "selfLink",
-        "uid",
-        "clusterName",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        gone.insert(&[named("metadata"), named(name)]);
-    }
-    let left = set.difference(&gone);
     if has_status {
-        left.without("f:status")
+        set.without("f:status")
     } else {
-        left
+        set
     }
 }
 
@@ -190,7 +190,7 @@ fn derived(kind: &Kind, object: &Value, typed: Typed<'_>, has_status: bool) -> V
         "Node" => "kubelet",
         _ => "kube-controller-manager",
     };
-    let fields = stripped(&field_set_lax(object, typed), has_status);
+    let fields = stripped(field_set_lax(object, typed), has_status);
     if fields.is_empty() {
         return Vec::new();
     }
@@ -334,13 +334,11 @@ impl ApiServer {
                 force,
             } => self.apply(manager, object, namespace, *force, turn),
             Request::Create { object, namespace } => {
-                let response = self.plain(request, turn)?;
+                let (response, read) = self.create(object, namespace, turn)?;
                 if let Some(kind) = kind_of(&response.object, turn) {
-                    let written = identified(object, kind, &key_of(kind, &response.object));
-                    let new = defaulted(&written, namespace, turn);
+                    let new = without_allocated(object, read);
                     let writer = (manager, Subresource::Main);
-                    let new = new.as_ref().unwrap_or(&response.object);
-                    let change = (&blank(kind), new);
+                    let change = (&blank(kind), &new);
                     self.record(writer, kind, change, &response.object, Vec::new(), turn);
                 }
                 Ok(response)
@@ -433,17 +431,14 @@ impl ApiServer {
         let version = turn.store.definitions().of_kind(kind).map(|found| found.1);
         let has_status = has_status(kind, version);
         let found = compare(old, new, schema.typed());
-        let own = |set: &FieldSet| match subresource {
+        let own = |set: FieldSet| match subresource {
             Subresource::Status => stripped(set, false).only("f:status"),
             Subresource::Main
             | Subresource::Scale
             | Subresource::Resize
             | Subresource::Ephemeral => stripped(set, has_status),
         };
-        let (written, removed) = (
-            own(&found.added.union(&found.modified)),
-            own(&found.removed),
-        );
+        let (written, removed) = (own(found.added.union(&found.modified)), own(found.removed));
         let now = turn.now();
         let mut entry = Owner {
             manager: manager.into(),
@@ -527,7 +522,7 @@ impl ApiServer {
                 key.namespace, key.name, kind.api_version, kind.kind
             ))
         })?;
-        let fields = stripped(&fields, has_status);
+        let fields = stripped(fields, has_status);
         let base = live.clone().unwrap_or_else(|| blank(kind));
         let mut owners = match &live {
             None => Vec::new(),
@@ -542,7 +537,7 @@ impl ApiServer {
                 subresource: Subresource::Main,
                 api_version: kind.api_version.into(),
                 time: time_of(live),
-                fields: stripped(&field_set_lax(live, typed), has_status),
+                fields: stripped(field_set_lax(live, typed), has_status),
             });
         }
         let mut own = Owner {

@@ -57,13 +57,13 @@ const SERVERS: [&str; 7] = [
 ];
 
 impl ApiServer {
-    /// POST.
+    /// POST. Answers with what was asked for, too, as [`parse`] reads it.
     pub(super) fn create(
         &mut self,
         object: &Value,
         namespace: &str,
         turn: &mut Turn<'_, '_>,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<(Response, Value), Refusal> {
         let mut object = object.clone();
         self.generate_name(&mut object, turn);
         let parsed = parse(&object, namespace, Old::None, turn)?;
@@ -80,9 +80,10 @@ impl ApiServer {
         if exists(&parsed, turn) || lease::is_renewed(kind, &key.namespace, &key.name, turn) {
             return Err(Refusal::already_exists(kind, &key.name));
         }
-        let mut filled = parsed.value.clone();
+        let read = parsed.value.clone();
+        let mut filled = read.clone();
         super::admission::fill(kind, &key.namespace, &mut filled, turn);
-        let parsed = if filled == parsed.value {
+        let parsed = if filled == read {
             parsed
         } else {
             parse(&filled, namespace, Old::None, turn)?
@@ -124,7 +125,7 @@ impl ApiServer {
             KubeSpec::Pod(spec) => {
                 create_pod(spec, &parsed, turn)?;
                 note("create", kind, &key.name, turn);
-                return answer(kind, &key, turn);
+                return Ok((answer(kind, &key, turn)?, read));
             }
             // A node that no kubelet stands behind: it is stored, and no loop looks at it.
             KubeSpec::Node(_)
@@ -162,7 +163,7 @@ impl ApiServer {
         workload::attach(kind.kind, &key, true, turn);
         owned(&parsed.value, turn);
         note("create", kind, &key.name, turn);
-        answer(kind, &key, turn)
+        Ok((answer(kind, &key, turn)?, read))
     }
 
     fn generate_name(&mut self, object: &mut Value, turn: &Turn<'_, '_>) {

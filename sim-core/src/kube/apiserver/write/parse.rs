@@ -58,7 +58,12 @@ pub(in crate::kube::apiserver) fn defaulted(
     namespace: &str,
     turn: &Turn<'_, '_>,
 ) -> Option<Value> {
-    let mut value = parse(object, namespace, Old::Stored, turn).ok()?.value;
+    let parsed = parse(object, namespace, Old::Stored, turn).ok()?;
+    Some(without_allocated(object, parsed.value))
+}
+
+/// The same of what [`parse`] made of an object.
+pub(in crate::kube::apiserver) fn without_allocated(object: &Value, mut value: Value) -> Value {
     if value.str_at(&["kind"]) == Some("Service") {
         for field in ["ipFamilies", "ipFamilyPolicy"] {
             if object.path(&["spec", field]).is_none() {
@@ -66,7 +71,7 @@ pub(in crate::kube::apiserver) fn defaulted(
             }
         }
     }
-    Some(value)
+    value
 }
 
 /// What an object that is written is compared with by rules about changes.
