@@ -72,6 +72,7 @@ use rows::{DeploymentId, PodId, ReplicaSetId};
 use scheduler::Scheduler;
 use settings::Settings;
 use stale::Stale;
+use status::WorkloadKey;
 use store::{Change, Store};
 use switch::Switches;
 use turn::Turn;
@@ -134,6 +135,14 @@ impl KubePlane {
         }
         if !self.store.events().index_agrees() {
             found.push("events: the index is not of the events that are kept".to_owned());
+        }
+        // What a cache has not seen is not looked at yet.
+        let lacked = self.distances().map(|(key, distance)| match key {
+            WorkloadKey::Pod(_) => 0,
+            WorkloadKey::Deployment(_) | WorkloadKey::Set(_) => distance.unmet,
+        });
+        if self.stale.is_idle() && lacked.sum::<u64>() != self.controllers.lacked(&self.store) {
+            found.push("controllers: the sum of distances is not of the workloads".to_owned());
         }
         if !self.store.names_agree() {
             found.push("store: the indices of names are not of what is there".to_owned());
@@ -502,7 +511,16 @@ impl KubePlane {
     /// Distance to the desired state: what workloads still lack, keys that loops have not taken,
     /// and lost nodes that nobody has noticed.
     pub fn unmet(&self) -> u64 {
-        self.controllers.unmet() + self.store.lonely_unmet() + self.heartbeats.unnoticed()
+        self.controllers.unmet(&self.store) + self.lonely_unmet()
+    }
+
+    /// Whether that is more than nothing.
+    pub fn lacks(&mut self) -> bool {
+        self.lonely_unmet() > 0 || self.controllers.lack(&self.store)
+    }
+
+    fn lonely_unmet(&self) -> u64 {
+        self.store.lonely_unmet() + self.heartbeats.unnoticed()
     }
 
     /// The sandbox of a pod.
@@ -741,7 +759,6 @@ impl KubePlane {
             ctx,
             out,
         };
-        self.controllers.distances_mut().refresh(turn.store);
         self.controllers
             .operators_mut()
             .observe_documents(&mut turn);

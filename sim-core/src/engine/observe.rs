@@ -336,9 +336,9 @@ impl Observer {
         }
     }
 
-    /// Takes the distance to the desired state after an event.
-    pub fn distance(&mut self, unmet: u64, now: SimTime) {
-        if unmet > 0 {
+    /// Takes over whether something is not as it is wanted after an event.
+    pub const fn distance(&mut self, lacks: bool, now: SimTime) {
+        if lacks {
             self.ever_wanted = true;
             self.converged_at = None;
         } else if self.converged_at.is_none() && self.ever_wanted {

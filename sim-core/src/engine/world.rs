@@ -393,8 +393,12 @@ impl World {
         for (delay, event) in self.scratch.after.drain(..) {
             self.queue.schedule(self.now + delay, noted, event);
         }
-        let unmet = self.unmet();
-        self.observer.distance(unmet, self.now);
+        let lacks = match &mut self.plane {
+            Plane::Kubernetes(plane) => plane.lacks(),
+            Plane::Swarm(plane) => plane.unmet() > 0,
+            Plane::Compose(plane) => plane.unmet() > 0,
+        };
+        self.observer.distance(lacks, self.now);
         if self.scratch.notices.is_empty() {
             return;
         }

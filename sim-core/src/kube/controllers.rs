@@ -38,7 +38,7 @@ use super::rows::workload::OwnerKind;
 use super::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId};
 use super::settings::Settings;
 use super::status::WorkloadKey;
-use super::store::Change;
+use super::store::{Change, Store};
 use super::turn::Turn;
 
 use autoscaler::AutoscalerController;
@@ -120,9 +120,22 @@ impl Default for Controllers {
 
 impl Controllers {
     /// Distance of all workloads with a controller, and keys that are still queued.
-    pub fn unmet(&self) -> u64 {
-        self.distances.sum()
-            + (self.pending.len() + self.batched.len()) as u64
+    pub fn unmet(&self, store: &Store) -> u64 {
+        self.lacked(store) + self.queued()
+    }
+
+    /// Distance of all workloads with a controller.
+    pub fn lacked(&self, store: &Store) -> u64 {
+        self.distances.sum(store)
+    }
+
+    /// Whether that is more than nothing.
+    pub fn lack(&mut self, store: &Store) -> bool {
+        self.queued() > 0 || self.distances.lack(store)
+    }
+
+    fn queued(&self) -> u64 {
+        (self.pending.len() + self.batched.len()) as u64
             + self.proxy.waiting()
             + self.operators.waiting()
     }
@@ -624,9 +637,10 @@ impl Controllers {
         }
     }
 
-    /// How far the workloads are from what is wanted.
-    pub const fn distances_mut(&mut self) -> &mut Distances {
-        &mut self.distances
+    /// The workloads with a controller that came, changed or went since the last call, in no order
+    /// that means anything.
+    pub fn take_moved(&mut self, store: &Store) -> Vec<WorkloadKey> {
+        self.distances.take_moved(store)
     }
 }
 

@@ -96,7 +96,7 @@ pub(super) struct Stale {
 }
 
 impl Stale {
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.watches.is_empty()
     }
 

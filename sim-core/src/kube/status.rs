@@ -168,7 +168,7 @@ impl KubePlane {
 
     /// The others that came, changed or went since the last call, in no order that means anything.
     pub fn take_moved(&mut self) -> Vec<WorkloadKey> {
-        self.controllers.distances_mut().take_moved()
+        self.controllers.take_moved(&self.store)
     }
 
     /// What stands in a workload's way: the name of one that is not as it is wanted, and reason and

@@ -163,7 +163,6 @@ impl Bench {
                 }
                 parts.controllers.observe(change, true, &mut turn);
             }
-            parts.controllers.distances_mut().refresh(turn.store);
         }
         for (delay, event) in out.after {
             self.number += 1;
@@ -340,7 +339,7 @@ fn a_deployment_gets_its_pods_and_says_so() {
     bench.create(&deployment(3, "nginx")).unwrap();
     bench.run(1);
     assert_eq!(bench.plane.store.pod_count(), 3);
-    assert!(bench.plane.controllers.unmet() > 0);
+    assert!(bench.plane.controllers.unmet(&bench.plane.store) > 0);
     bench.run(10);
     let web = bench.get("deployment", "web");
     assert_eq!(web.i64_at(&["status", "readyReplicas"]), Some(3));

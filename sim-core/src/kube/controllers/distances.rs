@@ -1,6 +1,8 @@
-//! How far each workload is from what is wanted of it. What changed is looked at anew, nothing else.
+//! How far each workload is from what is wanted of it. What changed is looked at anew, nothing else, and
+//! only when somebody asks what the others do not answer.
 //!
-//! Cost: one look at each touched workload for each event; a sum that is kept, not taken.
+//! Cost: one look at each touched workload, not for each event: as long as another one lacks something,
+//! not all is as it is wanted, whatever the touched ones lack. A sum that is kept, not taken.
 
 use crate::base::id::Id;
 use crate::kube::status::{self, WorkloadKey};
@@ -10,8 +12,9 @@ use crate::kube::store::Store;
 #[derive(Clone, Copy, Debug)]
 struct Known<T> {
     id: Id<T>,
+    /// What it lacked when it was looked at last.
     unmet: u64,
-    /// Whether it stands in the list of those that may have changed.
+    /// Whether it stands in the list of those that may have changed; the sum is without it then.
     touched: bool,
     /// Whether it stands in the list of those that moved.
     moved: bool,
@@ -36,38 +39,45 @@ impl<T> Column<T> {
         &mut self.0[slot]
     }
 
-    /// Marks a row as one that may have changed. Answers whether it is not in that list: one that is not
-    /// known yet is not told from others.
-    fn touch(&mut self, id: Id<T>) -> bool {
-        let known = self.at(id).as_mut().filter(|known| known.id == id);
-        !known.is_some_and(|known| std::mem::replace(&mut known.touched, true))
+    /// Marks a row as one that may have changed. Answers what the sum is less for it, if it was not marked.
+    fn touch(&mut self, id: Id<T>) -> Option<u64> {
+        let place = self.at(id);
+        let lacked = match place {
+            // It has gone, and that was told.
+            Some(known) if known.id.generation() > id.generation() => return None,
+            Some(known) => {
+                let is_news = !std::mem::replace(&mut known.touched, true);
+                if known.id == id {
+                    return is_news.then_some(known.unmet);
+                }
+                if is_news { known.unmet } else { 0 }
+            }
+            None => 0,
+        };
+        *place = Some(Known {
+            id,
+            unmet: 0,
+            touched: true,
+            moved: false,
+        });
+        Some(lacked)
     }
 
-    /// Takes over what a row lacks; `None`: it is gone. Returns what it lacked before, and whether it
-    /// was not known to have moved.
-    fn put(&mut self, id: Id<T>, unmet: Option<u64>) -> (u64, bool) {
+    /// Takes over what a touched row lacks; `None`: it is gone. Answers whether it was not known to have
+    /// moved.
+    fn put(&mut self, id: Id<T>, unmet: Option<u64>) -> bool {
         let place = self.at(id);
-        let before = place
-            .as_ref()
-            .map(|known| (known.id == id, known.unmet, known.moved));
-        match (unmet, before) {
+        let Some(known) = place.as_mut().filter(|known| known.id == id) else {
             // The slot has another row by now.
-            (None, Some((false, ..)) | None) => (0, true),
-            (None, Some((true, lacked, moved))) => {
-                *place = None;
-                (lacked, !moved)
-            }
-            (Some(unmet), before) => {
-                *place = Some(Known {
-                    id,
-                    unmet,
-                    touched: false,
-                    moved: true,
-                });
-                let is_news = before.is_none_or(|(is_same, _, moved)| !(is_same && moved));
-                (before.map_or(0, |(_, lacked, _)| lacked), is_news)
-            }
+            return true;
+        };
+        let is_news = !std::mem::replace(&mut known.moved, true);
+        known.touched = false;
+        match unmet {
+            Some(unmet) => known.unmet = unmet,
+            None => *place = None,
         }
+        is_news
     }
 
     fn settle(&mut self, id: Id<T>) {
@@ -80,10 +90,11 @@ impl<T> Column<T> {
 /// The distances of all workloads that have a controller.
 #[derive(Clone, Debug, Default)]
 pub struct Distances {
-    /// Workloads that may have changed since the last [`Self::refresh`].
+    /// Workloads that may have changed since they were looked at.
     touched: Vec<WorkloadKey>,
     deployments: Column<crate::kube::rows::workload::DeploymentRow>,
     sets: Column<crate::kube::rows::workload::ReplicaSetRow>,
+    /// What all others lack.
     sum: u64,
     /// Those that changed since [`Self::take_moved`].
     moved: Vec<WorkloadKey>,
@@ -92,40 +103,52 @@ pub struct Distances {
 impl Distances {
     /// A workload with a controller may have changed; the store counts pods without one.
     pub fn touch(&mut self, workload: WorkloadKey) {
-        let is_news = match workload {
+        let lacked = match workload {
             WorkloadKey::Deployment(id) => self.deployments.touch(id),
             WorkloadKey::Set(id) => self.sets.touch(id),
-            WorkloadKey::Pod(_) => false,
+            WorkloadKey::Pod(_) => None,
         };
-        if is_news && self.touched.last() != Some(&workload) {
+        if let Some(lacked) = lacked {
+            self.sum -= lacked;
             self.touched.push(workload);
         }
     }
 
     /// Brings the distances of touched workloads up to date.
-    pub fn refresh(&mut self, store: &Store) {
+    fn refresh(&mut self, store: &Store) {
         while let Some(workload) = self.touched.pop() {
-            let now = status::distance(workload, store).map(|distance| distance.unmet);
-            let (before, is_news) = match workload {
-                WorkloadKey::Deployment(id) => self.deployments.put(id, now),
-                WorkloadKey::Set(id) => self.sets.put(id, now),
+            let unmet = status::distance(workload, store).map(|distance| distance.unmet);
+            let is_news = match workload {
+                WorkloadKey::Deployment(id) => self.deployments.put(id, unmet),
+                WorkloadKey::Set(id) => self.sets.put(id, unmet),
                 // Never touched.
                 WorkloadKey::Pod(_) => continue,
             };
-            self.sum = self.sum + now.unwrap_or(0) - before;
+            self.sum += unmet.unwrap_or(0);
             if is_news {
                 self.moved.push(workload);
             }
         }
     }
 
+    /// Whether some workload lacks something.
+    pub fn lack(&mut self, store: &Store) -> bool {
+        if self.sum == 0 {
+            self.refresh(store);
+        }
+        self.sum > 0
+    }
+
     /// What all workloads lack.
-    pub const fn sum(&self) -> u64 {
-        self.sum
+    pub fn sum(&self, store: &Store) -> u64 {
+        let touched = self.touched.iter();
+        let lacked = touched.filter_map(|workload| status::distance(*workload, store));
+        self.sum + lacked.map(|distance| distance.unmet).sum::<u64>()
     }
 
     /// The workloads that came, changed or went since the last call, in no order that means anything.
-    pub fn take_moved(&mut self) -> Vec<WorkloadKey> {
+    pub fn take_moved(&mut self, store: &Store) -> Vec<WorkloadKey> {
+        self.refresh(store);
         let moved = std::mem::take(&mut self.moved);
         for workload in &moved {
             match *workload {
