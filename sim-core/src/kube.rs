@@ -164,6 +164,8 @@ impl KubePlane {
     pub fn glance(&self, event: Event, machines: &Substrate) {
         if let Some(pod) = event.pod() {
             self.glance_at(pod, machines);
+        } else if let Event::CreatePod(set) = event {
+            self.store.glance_at_set(set);
         }
     }
 
@@ -762,7 +764,9 @@ impl KubePlane {
         self.controllers
             .operators_mut()
             .observe_documents(&mut turn);
-        self.controllers.observe_counted(&mut turn);
+        if turn.store.has_counted() {
+            self.controllers.observe_counted(&mut turn);
+        }
         if turn.store.documents_mut().take_networking() {
             self.policies.touched(&mut turn);
         }

@@ -21,12 +21,12 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::substrate::order::MachineId;
 use crate::substrate::{Context, PlaneOutbox};
 
+use super::KubePlane;
 use super::control_plane::{Event as Own, Part};
 use super::event::{Event, Key};
 use super::rows::workload::OwnerKind;
 use super::store::{Change, Store};
 use super::turn::Turn;
-use super::{KubePlane, volumes};
 
 /// First wait of a key that failed. Source: `DefaultTypedControllerRateLimiter`.
 const FIRST_WAIT: SimDuration = SimDuration::from_millis(5);
@@ -327,7 +327,7 @@ impl KubePlane {
                     self.volumes.pod_created(pod, &mut turn);
                 }
                 if let Change::PodRemoved(_, row) = change
-                    && volumes::attach::has_claims(turn.store.template(row.template))
+                    && turn.store.template(row.template).claims
                 {
                     self.volumes.pod_removed(&mut turn);
                 }

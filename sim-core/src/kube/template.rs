@@ -81,6 +81,8 @@ pub struct PodTemplate {
     /// Whether it names what admission looks up wherever the pod is made: a class of runtimes, its
     /// overhead, a service account.
     pub refers: bool,
+    /// Whether some of its volumes are claims.
+    pub claims: bool,
     /// `spec.automountServiceAccountToken`.
     pub automount: Option<bool>,
     /// `metadata.finalizers`.

@@ -17,6 +17,7 @@ use crate::kube::rows::workload::Amount;
 use crate::kube::selector::{Labels, Requirement, Selector};
 use crate::kube::template::{PodTemplate, QosClass};
 use crate::kube::turn::Turn;
+use crate::kube::volumes::attach::uses_claims;
 use crate::manifest::value::Value;
 
 /// Labels or annotations as rows keep them.
@@ -94,6 +95,7 @@ pub fn build(
         priority: priority.value,
         preempts: priority.preempts,
         refers,
+        claims: uses_claims(spec),
         automount,
         finalizers,
         spec: Arc::new(spec.clone()),

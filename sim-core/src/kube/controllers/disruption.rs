@@ -11,7 +11,7 @@ use crate::kube::apiserver::read as object_of;
 use crate::kube::event::{Event, Key};
 use crate::kube::render::{object, time};
 use crate::kube::rows::pod::{PodCondition, PodFlags, PodRow, signed_s};
-use crate::kube::rows::watched::{Allowance, BudgetPart, WatchedKind, WatchedPart};
+use crate::kube::rows::watched::{Allowance, BudgetPart, WatchedPart, WatchedRow};
 use crate::kube::rows::workload::{Amount, OwnerKind};
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, WatchedId, read};
 use crate::kube::store::events::{Incarnation, Message, Regarding};
@@ -35,10 +35,13 @@ fn stale_at(pod: PodId, row: &PodRow, turn: &Turn<'_, '_>) -> Option<SimTime> {
     let due = row.flags.has(PodFlags::DISRUPTION_TARGET)
         && !row.is_terminating()
         && !row.phase.is_terminal();
+    if !due {
+        return None;
+    }
     let since = turn.store.pod_details(pod).transitions_s[PodCondition::DisruptionTarget as usize];
     let at = signed_s(since).saturating_mul(1_000_000);
     let at = at.saturating_add(i64::try_from(STALE.as_micros()).unwrap_or(0));
-    due.then(|| SimTime::from_micros(u64::try_from(at).unwrap_or(0)))
+    Some(SimTime::from_micros(u64::try_from(at).unwrap_or(0)))
 }
 
 /// Waits for the end of a disruption that a pod has just been marked with.
@@ -62,19 +65,18 @@ pub fn stale(pod: PodId, turn: &mut Turn<'_, '_>) {
 
 /// Budgets that select a pod.
 pub fn budgets_of(row: &PodRow, turn: &Turn<'_, '_>) -> Vec<WatchedId> {
-    let template = turn.store.template(row.template);
-    turn.store
-        .all_watched()
-        .filter(|(_, watched)| {
-            watched.kind == WatchedKind::Budget && watched.namespace == template.namespace
-        })
-        .filter(|(_, watched)| match &watched.part {
-            WatchedPart::Budget(part) => part
-                .selector
-                .as_ref()
-                .is_some_and(|selector| selector.matches(&template.labels)),
-            _ => false,
-        })
+    let selects = |watched: &WatchedRow| {
+        let WatchedPart::Budget(part) = &watched.part else {
+            return false;
+        };
+        let template = turn.store.template(row.template);
+        let selector = part.selector.as_ref();
+        watched.namespace == template.namespace
+            && selector.is_some_and(|selector| selector.matches(&template.labels))
+    };
+    let watched = turn.store.all_watched();
+    watched
+        .filter(|(_, watched)| selects(watched))
         .map(|(id, _)| id)
         .collect()
 }

@@ -65,8 +65,8 @@ impl EndpointSliceController {
         row: &PodRow,
         turn: &mut Turn<'_, '_>,
     ) -> Vec<ServiceId> {
-        let services = self.services_of(row.template, turn);
         let mut concerned = Vec::new();
+        let services = self.services_of(row.template, turn);
         for id in services.iter() {
             let Some(service) = turn.store.service(*id) else {
                 continue;
@@ -82,29 +82,24 @@ impl EndpointSliceController {
         concerned
     }
 
-    fn services_of(&mut self, template: TemplateId, turn: &Turn<'_, '_>) -> Arc<[ServiceId]> {
+    fn services_of(&mut self, template: TemplateId, turn: &Turn<'_, '_>) -> &[ServiceId] {
         let place = template.0 as usize;
-        if let Some(Some(known)) = self.matches.get(place) {
-            return known.clone();
-        }
-        let description = turn.store.template(template);
-        let services: Arc<[ServiceId]> = turn
-            .store
-            .services()
-            .filter(|(_, service)| service.namespace == description.namespace)
-            .filter(|(_, service)| {
-                service
-                    .selector
-                    .as_ref()
-                    .is_some_and(|selector| selector.matches(&description.labels))
-            })
-            .map(|(id, _)| id)
-            .collect();
         if place >= self.matches.len() {
             self.matches.resize(place + 1, None);
         }
-        self.matches[place] = Some(services.clone());
-        services
+        self.matches[place].get_or_insert_with(|| {
+            let description = turn.store.template(template);
+            let selects = |service: &ServiceRow| {
+                let selector = service.selector.as_ref();
+                service.namespace == description.namespace
+                    && selector.is_some_and(|selector| selector.matches(&description.labels))
+            };
+            let services = turn.store.services();
+            services
+                .filter(|(_, service)| selects(service))
+                .map(|(id, _)| id)
+                .collect()
+        })
     }
 
     /// One pass over one Service. Answers when to come back, if it came too early.

@@ -23,6 +23,7 @@ use crate::kube::rows::pod::{ContainerState, Phase, PodFlags};
 use crate::kube::scheduler::Scheduler;
 use crate::kube::store::Store;
 use crate::kube::template::{PodTemplate, QosClass, TemplateId};
+use crate::kube::volumes::attach::uses_claims;
 use crate::manifest::value::Value;
 use crate::substrate::machine::MachineSpec;
 use crate::substrate::order::{MachineId, SubstrateFault};
@@ -158,6 +159,7 @@ impl Rig {
             labels: Arc::default(),
             annotations: Arc::default(),
             document: Arc::new(Value::Null),
+            claims: uses_claims(&spec),
             spec: Arc::new(spec),
             requests,
             qos: QosClass::BestEffort,

@@ -14,7 +14,6 @@ use crate::kube::rows::pod::{
 };
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::template::{PodTemplate, TemplateId};
-use crate::kube::volumes::attach::has_claims;
 use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 
@@ -242,7 +241,7 @@ impl Worker {
             template: template_id,
             volumes: recipe.volumes,
             taken: None,
-            has_claims: has_claims(template),
+            has_claims: template.claims,
             gated: recipe.gated,
             name,
             namespace: template.namespace,

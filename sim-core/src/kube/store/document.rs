@@ -268,6 +268,11 @@ impl Documents {
         }
     }
 
+    /// Whether there are any of [`Self::take_counted`].
+    pub fn has_counted(&self) -> bool {
+        !self.counted.is_empty()
+    }
+
     /// Namespaces whose quotas have something to count since the last call.
     pub fn take_counted(&mut self) -> SortedSet<Arc<str>> {
         std::mem::take(&mut self.counted)

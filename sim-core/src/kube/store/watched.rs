@@ -32,6 +32,11 @@ impl Store {
         self.counted.extend(quotas.copied());
     }
 
+    /// Whether something came or went that a quota may count.
+    pub fn has_counted(&self) -> bool {
+        !self.counted.is_empty() || self.documents.has_counted()
+    }
+
     /// Quotas that have something to count since the last call.
     pub fn take_counted(&mut self, symbols: &Symbols) -> SortedSet<WatchedId> {
         for namespace in self.documents.take_counted() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::glance::glance;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::pod::{NO_POD, PodFlags, PodRow};
 use crate::kube::rows::service::ServiceRow;
@@ -66,6 +67,14 @@ impl Store {
     /// A ReplicaSet, or another controller of pods.
     pub fn replica_set(&self, id: ReplicaSetId) -> Option<&ReplicaSetRow> {
         self.replica_sets.get(id)
+    }
+
+    /// Reads a controller of pods before its turn.
+    pub fn glance_at_set(&self, id: ReplicaSetId) {
+        if let Some(row) = self.replica_sets.get(id) {
+            glance((row.creating, row.ordinal, row.template, row.first_pod));
+            glance((row.kind, row.pods.active, row.status.active));
+        }
     }
 
     /// All ReplicaSets.

@@ -13,6 +13,7 @@
 
 use std::sync::Arc;
 
+use crate::api::kube::pod::PodSpec;
 use crate::api::kube::volume::VolumeSource;
 use crate::base::name::{Name, Rule};
 use crate::base::sha256::sha256;
@@ -135,10 +136,11 @@ impl AttachDetach {
         let Some(node) = row.node.filter(|_| !row.phase.is_terminal()) else {
             return;
         };
-        let template = turn.store.template(row.template).clone();
-        if !has_claims(&template) {
+        let template = turn.store.template(row.template);
+        if !template.claims {
             return;
         }
+        let template = template.clone();
         let name = row.name.text(turn.ctx.symbols);
         let namespace = turn.ctx.symbols.text(template.namespace).to_owned();
         let volumes = attachable(&template, &namespace, &name, turn.store);
@@ -429,8 +431,8 @@ fn is_for_one_node(volume: &PersistentVolume) -> bool {
 }
 
 /// Whether a pod uses claims.
-pub fn has_claims(template: &PodTemplate) -> bool {
-    template.spec.volumes.iter().any(|volume| {
+pub fn uses_claims(spec: &PodSpec) -> bool {
+    spec.volumes.iter().any(|volume| {
         matches!(
             volume.source,
             VolumeSource::Claim { .. } | VolumeSource::Ephemeral

@@ -26,7 +26,6 @@ use crate::manifest::value::Value;
 use crate::substrate::order::Order;
 use crate::substrate::profile::storage::{self, Reach};
 
-use super::attach;
 use super::claim::{
     self, BIND_COMPLETED, BOUND_BY_CONTROLLER, CLAIM_PROTECTION, CLAIMS, CLASSES, Claim,
     PersistentVolume, VOLUME_PROTECTION, VOLUMES, key,
@@ -68,8 +67,9 @@ impl VolumeController {
     /// Source: `pkg/controller/volume/ephemeral/controller.go`.
     pub fn pod_created(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
         let is_ephemeral = turn.store.pod(pod).is_some_and(|row| {
-            let mut volumes = turn.store.template(row.template).spec.volumes.iter();
-            volumes.any(|volume| matches!(volume.source, VolumeSource::Ephemeral))
+            let template = turn.store.template(row.template);
+            let mut volumes = template.spec.volumes.iter();
+            template.claims && volumes.any(|it| matches!(it.source, VolumeSource::Ephemeral))
         });
         if is_ephemeral {
             self.ephemeral.insert(pod);
@@ -368,7 +368,7 @@ impl VolumeController {
         let is_used = turn.store.pods().any(|(_, row)| {
             let template = turn.store.template(row.template);
             row.node.is_some()
-                && attach::has_claims(template)
+                && template.claims
                 && uses(&row.name.text(turn.ctx.symbols), template)
         });
         if is_used {
