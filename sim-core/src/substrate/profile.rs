@@ -82,7 +82,7 @@ pub const SYSTEM: &str = "Debian GNU/Linux 13 (trixie)";
 /// plus its guest's and its agent's start; gVisor's sandbox adds a process start. CPU: Firecracker
 /// promises more than 95 % of the machine's own speed; what system calls cost under gVisor depends on
 /// the program, and half as much again is our own figure.
-pub const RUNTIMES: [Runtime; 4] = [
+pub static RUNTIMES: [Runtime; 4] = [
     Runtime {
         name: "runc",
         binary: "runc",
@@ -171,7 +171,7 @@ impl Profile {
     }
 
     /// The runtime of a handler; the empty name is the engine's default. None: no such handler.
-    pub fn runtime(&self, handler: &str) -> Option<Runtime> {
+    pub fn runtime(&self, handler: &str) -> Option<&'static Runtime> {
         let handler = match (handler, self.default_runtime) {
             ("", Some(name)) => name,
             (handler, _) => handler,
@@ -183,6 +183,6 @@ impl Profile {
             (name, _) if name.starts_with("kata") => "kata",
             (name, _) => name,
         };
-        RUNTIMES.into_iter().find(|runtime| runtime.name == name)
+        RUNTIMES.iter().find(|runtime| runtime.name == name)
     }
 }

@@ -257,26 +257,39 @@ impl Substrate {
 
     /// Whether a machine has an image, however its reference is written.
     pub fn has_image(&self, machine: MachineId, text: &str, symbols: &Symbols) -> bool {
-        self.holds(machine, symbols.get(text), text)
+        match symbols.get(text) {
+            Some(text) => self.has_image_as(machine, text, symbols),
+            None => self.holds(machine, self.number_by_meaning(text)),
+        }
     }
 
     /// The same of a reference that is written so.
     pub fn has_image_as(&self, machine: MachineId, text: Symbol, symbols: &Symbols) -> bool {
-        self.holds(machine, Some(text), symbols.text(text))
+        let known = self.images.by_text.get(&text).copied();
+        let number = known.or_else(|| self.number_by_meaning(symbols.text(text)));
+        self.holds(machine, number)
     }
 
-    fn holds(&self, machine: MachineId, written: Option<Symbol>, text: &str) -> bool {
+    /// Whether what is written is a valid reference.
+    pub fn is_reference(&self, text: Symbol, symbols: &Symbols) -> bool {
+        match self.image_named(text) {
+            Some(image) => image.reference.is_some(),
+            None => ImageRef::parse(symbols.text(text)).is_some(),
+        }
+    }
+
+    /// The number of an image that may have been written in another way so far.
+    fn number_by_meaning(&self, text: &str) -> Option<u32> {
+        let reference = ImageRef::parse(text)?;
         let images = &self.images;
-        let number = written
-            .and_then(|written| images.by_text.get(&written))
-            .or_else(|| {
-                let reference = ImageRef::parse(text)?;
-                images.by_canonical.get(&reference.canonical())
-            });
+        images.by_canonical.get(&reference.canonical()).copied()
+    }
+
+    fn holds(&self, machine: MachineId, number: Option<u32>) -> bool {
         let present = self.machines.get(machine).map(|row| &row.images);
         number
             .zip(present)
-            .is_some_and(|(number, present)| present.contains(*number))
+            .is_some_and(|(number, present)| present.contains(number))
     }
 
     pub(super) fn image_number(&mut self, text: Symbol, symbols: &Symbols) -> u32 {

@@ -128,7 +128,7 @@ impl Substrate {
     }
 
     /// The runtime that a sandbox's handler names; none: the machine has no such handler.
-    pub fn runtime_of(&self, sandbox: SandboxId) -> Option<Runtime> {
+    pub fn runtime_of(&self, sandbox: SandboxId) -> Option<&'static Runtime> {
         let row = self.sandbox(sandbox)?;
         self.machine(row.machine)?
             .profile

@@ -101,7 +101,7 @@ pub fn look(sight: &Sight<'_>, names: &[&str]) -> Result<Node, Errno> {
 }
 
 /// The runtime of the container that this process runs in.
-pub fn runtime(sight: &Sight<'_>) -> Option<Runtime> {
+pub fn runtime(sight: &Sight<'_>) -> Option<&'static Runtime> {
     let machines = &sight.place.world.substrate;
     let sandbox = machines.sandbox(machines.container(sight.inside?)?.sandbox)?;
     machines

@@ -18,17 +18,13 @@ use super::{Settings, backoff, content, needs};
 /// Whether getting the image means asking a registry.
 pub fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> bool {
     let lowered = &worker.lowered[index];
-    if ImageRef::parse(desk.ctx.symbols.text(lowered.image)).is_none() {
-        return false;
-    }
-    match lowered.pull {
+    let (machines, symbols) = (desk.ctx.machines, &desk.ctx.symbols);
+    let asks = match lowered.pull {
         PullPolicy::Always => true,
-        PullPolicy::IfNotPresent => {
-            let (machines, symbols) = (desk.ctx.machines, &desk.ctx.symbols);
-            !machines.has_image_as(worker.machine, lowered.image, symbols)
-        }
+        PullPolicy::IfNotPresent => !machines.has_image_as(worker.machine, lowered.image, symbols),
         PullPolicy::Never => false,
-    }
+    };
+    asks && machines.is_reference(lowered.image, symbols)
 }
 
 /// Size of an image that the machine has.

@@ -360,6 +360,10 @@ impl Substrate {
         let Some(machine) = self.sandbox(row.sandbox).map(|sandbox| sandbox.machine) else {
             return;
         };
+        // Most have no mounts.
+        if row.spec.root.mounts.is_empty() {
+            return;
+        }
         let remote: Vec<Arc<str>> = (row.spec.root.mounts.iter())
             .filter_map(|mount| match &mount.from {
                 From::Remote(name, _) => Some(name.clone()),
@@ -372,7 +376,6 @@ impl Substrate {
         let Some(row) = self.container(container) else {
             return;
         };
-        let files = self.image_files(row.spec.image);
         let mut fresh: Vec<(Store, Tree)> = Vec::new();
         for mount in &row.spec.root.mounts {
             let From::Volume(name) = &mount.from else {
@@ -383,7 +386,7 @@ impl Substrate {
                 continue;
             }
             let mut tree = Tree::default();
-            for (path, bytes) in &files {
+            for (path, bytes) in &self.image_files(row.spec.image) {
                 if let Some(own) = below(path, &mount.target) {
                     let kind = Kind::File {
                         bytes: *bytes,
