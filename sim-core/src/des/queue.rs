@@ -256,13 +256,15 @@ impl<E: Copy> Queue<E> {
         };
         self.current = slice;
         let due = &mut self.due;
-        self.fine.drain(slice, |scheduled| due.push(scheduled));
+        self.fine.drain(slice, |items| due.extend_from_slice(items));
         self.sort();
     }
 
     fn sort(&mut self) {
-        self.due
-            .sort_unstable_by_key(|scheduled| Reverse(key(scheduled)));
+        if self.due.len() > 1 {
+            self.due
+                .sort_unstable_by_key(|scheduled| Reverse(key(scheduled)));
+        }
     }
 
     /// Moves on to the next block that holds something. The current slice is over, `fine` is empty.
@@ -275,11 +277,14 @@ impl<E: Copy> Queue<E> {
         };
         self.current = block << BLOCK_BITS;
         let (due, fine, current) = (&mut self.due, &mut self.fine, self.current);
-        self.coarse
-            .drain(block, |scheduled| match slice_of(scheduled.at) {
-                slice if slice == current => due.push(scheduled),
-                slice => fine.push(slice, scheduled),
-            });
+        self.coarse.drain(block, |items| {
+            for scheduled in items {
+                match slice_of(scheduled.at) {
+                    slice if slice == current => due.push(*scheduled),
+                    slice => fine.push(slice, *scheduled),
+                }
+            }
+        });
         self.sort();
         while let Some(Earliest(scheduled)) = self.far.peek().copied() {
             if block_of(slice_of(scheduled.at)) - block >= SLICES {

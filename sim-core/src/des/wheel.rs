@@ -11,6 +11,9 @@
 //! ```
 //!
 //! Each segment is at least half as long as the next newer, so that chains stay short.
+//!
+//! A slice that was emptied leaves its segment for the next one that begins: nearly every slice needs
+//! one, and few are needed at a time.
 
 use std::sync::Arc;
 
@@ -22,6 +25,10 @@ pub(super) const SLICES: u64 = (WORDS * 64) as u64;
 
 /// A shared segment up to this long is copied rather than kept in the chain.
 const SHORT: usize = 16;
+/// Segments that wait to be used again, at most.
+const SPARE: usize = 32;
+/// A segment with room for more is given back to the allocator.
+const SPARE_ROOM: usize = 64;
 
 /// One turn of slices. Empty slices have no memory.
 #[derive(Clone)]
@@ -31,8 +38,11 @@ pub(super) struct Wheel<E> {
     /// Bit `n`: word `n` of `occupied` is not zero.
     summary: u64,
     len: usize,
+    /// Empty segments. Those that a snapshot shares are of no use.
+    spare: Vec<Arc<Segment<E>>>,
 }
 
+#[derive(Clone)]
 struct Segment<E> {
     items: Vec<Scheduled<E>>,
     older: Option<Arc<Segment<E>>>,
@@ -48,6 +58,7 @@ impl<E: Copy> Wheel<E> {
             occupied: [0; WORDS],
             summary: 0,
             len: 0,
+            spare: Vec::new(),
         }
     }
 
@@ -61,7 +72,12 @@ impl<E: Copy> Wheel<E> {
         let head = &mut self.slices[place];
         match head.as_mut().and_then(Arc::get_mut) {
             Some(segment) => segment.items.push(scheduled),
-            None => *head = Some(Arc::new(Segment::begin(scheduled, head.take()))),
+            None => {
+                let empty = || Arc::new(Segment::default());
+                let mut front = self.spare.pop().unwrap_or_else(empty);
+                Arc::make_mut(&mut front).begin(scheduled, head.take());
+                *head = Some(front);
+            }
         }
         self.occupied[place / 64] |= 1 << (place % 64);
         self.summary |= 1 << (place / 64);
@@ -84,17 +100,28 @@ impl<E: Copy> Wheel<E> {
         chain(&self.slices[(slice % SLICES) as usize])
     }
 
-    /// Empties the slice and hands out what it held, in no order.
-    pub(super) fn drain(&mut self, slice: u64, mut take: impl FnMut(Scheduled<E>)) {
+    /// Empties the slice and hands out what it held, in parts and in no order.
+    pub(super) fn drain(&mut self, slice: u64, mut take: impl FnMut(&[Scheduled<E>])) {
         let place = (slice % SLICES) as usize;
         let taken = self.slices[place].take();
-        for scheduled in chain(&taken) {
-            take(*scheduled);
-            self.len -= 1;
+        let mut front = taken.as_deref();
+        while let Some(segment) = front {
+            take(&segment.items);
+            self.len -= segment.items.len();
+            front = segment.older.as_deref();
         }
         self.occupied[place / 64] &= !(1 << (place % 64));
         if self.occupied[place / 64] == 0 {
             self.summary &= !(1 << (place / 64));
+        }
+        if let Some(mut front) = taken
+            && self.spare.len() < SPARE
+            && let Some(segment) = Arc::get_mut(&mut front)
+            && segment.items.capacity() <= SPARE_ROOM
+        {
+            segment.items.clear();
+            segment.older = None;
+            self.spare.push(front);
         }
     }
 
@@ -123,10 +150,19 @@ impl<E: Copy> Wheel<E> {
     }
 }
 
+impl<E> Default for Segment<E> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            older: None,
+        }
+    }
+}
+
 impl<E: Copy> Segment<E> {
-    /// A new front of a chain whose front is shared, or of an empty one.
-    fn begin(scheduled: Scheduled<E>, mut older: Option<Arc<Self>>) -> Self {
-        let mut items = Vec::with_capacity(4);
+    /// Becomes the front of a chain whose front is shared, or of an empty one.
+    fn begin(&mut self, scheduled: Scheduled<E>, mut older: Option<Arc<Self>>) {
+        let items = &mut self.items;
         items.push(scheduled);
         while let Some(front) = &older {
             let next = front
@@ -140,7 +176,7 @@ impl<E: Copy> Segment<E> {
             items.extend_from_slice(&front.items);
             older = front.older.clone();
         }
-        Self { items, older }
+        self.older = older;
     }
 }
 
