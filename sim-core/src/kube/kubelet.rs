@@ -254,6 +254,7 @@ impl Kubelets {
                 }
             }
             Event::Relist(pod) => {
+                let is_blind = self.is_runtime_down(pod);
                 let Some(worker) = self.awake(pod) else {
                     return;
                 };
@@ -261,12 +262,9 @@ impl Kubelets {
                     return;
                 }
                 worker.relist_at = None;
-                if self.is_runtime_down(pod) {
+                if is_blind {
                     return;
                 }
-                let Some(worker) = self.awake(pod) else {
-                    return;
-                };
                 if worker.finished {
                     stop::finish(worker, &mut desk);
                 } else if worker.deadline.is_some() {
@@ -636,18 +634,26 @@ impl Kubelets {
         self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
     }
 
+    /// What is wrong with an agent; hardly ever anything is wrong with any.
+    fn trouble_of(&self, machine: MachineId) -> Option<&Trouble> {
+        if self.trouble.is_empty() {
+            return None;
+        }
+        self.trouble.get(&machine)
+    }
+
     /// The worker of a pod whose agent runs.
     fn awake(&mut self, pod: PodId) -> Option<&mut Worker> {
         let machine = self.worker(pod)?.machine;
-        if self
-            .trouble
-            .get(&machine)
-            // An agent that has not reached the API server yet has only its own pods.
-            .is_some_and(|trouble| trouble.down && !(trouble.blind && statics::is_static(pod)))
-        {
+        // An agent that has not reached the API server yet has only its own pods.
+        let sleeps = |it: &Trouble| it.down && !(it.blind && statics::is_static(pod));
+        if self.trouble_of(machine).is_some_and(sleeps) {
             return None;
         }
-        self.worker_mut(pod)
+        if statics::is_static(pod) {
+            return self.statics.worker_mut(pod);
+        }
+        self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
     }
 
     fn owned(&mut self, owner: Owner) -> Option<(&mut Worker, usize)> {
@@ -658,14 +664,13 @@ impl Kubelets {
     }
 
     fn is_runtime_down(&self, pod: PodId) -> bool {
-        let machine = self.worker(pod).map(|worker| worker.machine);
-        machine.is_some_and(|machine| self.runtime_down(machine).is_some())
+        let is_down = |worker: &Worker| self.runtime_down(worker.machine).is_some();
+        self.has_dead_runtimes() && self.worker(pod).is_some_and(is_down)
     }
 
     fn is_unlinked(&self, pod: PodId) -> bool {
-        let machine = self.worker(pod).map(|worker| worker.machine);
-        machine
-            .and_then(|machine| self.trouble.get(&machine))
+        self.worker(pod)
+            .and_then(|worker| self.trouble_of(worker.machine))
             .is_some_and(|trouble| trouble.unlinked)
     }
 }

@@ -56,8 +56,7 @@ impl Kubelets {
         let Some(row) = desk.store.node(node) else {
             return Admission::Refused(("InvalidNodeInfo", NO_NODE.into()));
         };
-        let host = desk.ctx.symbols.text(row.name);
-        let mut failed = self.failures(pod, template, (node, row, host), desk.store, is_counted);
+        let mut failed = self.failures(pod, template, (node, row), desk, is_counted);
         let is_room = |(reason, _): &Rejection| OUT_OF.contains(reason);
         if is_critical(template) && failed.iter().any(is_room) {
             failed.retain(|one| !is_room(one));
@@ -86,10 +85,11 @@ impl Kubelets {
         &self,
         pod: PodId,
         template: &PodTemplate,
-        (node, row, name): (NodeId, &NodeRow, &str),
-        store: &Store,
+        (node, row): (NodeId, &NodeRow),
+        desk: &Desk<'_, '_>,
         is_counted: bool,
     ) -> Vec<Rejection> {
+        let store = &*desk.store;
         let mut found = Vec::new();
         if !(is_counted && row.allocatable.fits(&row.requested)) {
             let amounts = self.amounts(pod, template, node, row, store);
@@ -102,13 +102,15 @@ impl Kubelets {
                 (OUT_OF[at], text.into())
             }));
         }
+        let spec = &template.spec;
+        let chooses = !spec.node_selector.is_empty() || spec.affinity.node_required.is_some();
         let mut predicate = |fails: bool, name: &'static str, why: &str| {
             if fails {
                 found.push((name, format!("Predicate {name} failed: {why}").into()));
             }
         };
         predicate(
-            !affinity::allowed(&template.spec, name, &row.labels),
+            chooses && !affinity::allowed(spec, desk.ctx.symbols.text(row.name), &row.labels),
             "NodeAffinity",
             "node(s) didn't match Pod's node affinity/selector",
         );

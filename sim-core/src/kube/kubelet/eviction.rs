@@ -25,6 +25,7 @@ use crate::kube::heartbeat::Health;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::events::{Annotated, Message, NewEvent};
 use crate::kube::thresholds::{SIGNALS, Signal};
+use crate::store::paged::{Paged, SMALL};
 use crate::substrate::Substrate;
 use crate::substrate::bound::Bound;
 use crate::substrate::order::{ContainerId, MachineId, Upcall};
@@ -92,7 +93,7 @@ pub struct Evictions {
     changed: Vec<NodeId>,
     /// The most that the containers of a machine can use, those counted that started since it was
     /// found out. Nothing is lost with it.
-    bounds: SortedMap<MachineId, Bound>,
+    bounds: Paged<Option<(MachineId, Bound)>, SMALL>,
 }
 
 impl Evictions {
@@ -194,23 +195,20 @@ impl Kubelets {
             return;
         };
         let machines = desk.ctx.machines;
-        let known = self.evictions.bounds.get(&machine).copied();
+        let known = *self.evictions.bounds.get(machine.slot());
         let bound = known
-            .filter(|_| machines.is_foreseen(machine))
-            .and_then(|bound| Some(bound.and(machines.bound_of(container)?)))
+            .filter(|(of, _)| *of == machine && machines.is_foreseen(machine))
+            .and_then(|(_, bound)| Some(bound.and(machines.bound_of(container)?)))
             .filter(|bound| {
                 let observed = at_most(machine, *bound, machines);
                 !self.crosses(&observed) && !self.fills(&observed)
             });
-        if let Some(bound) = bound {
-            self.evictions.bounds.insert(machine, bound);
-            return;
+        let holds = bound.is_some();
+        let bound = bound.or_else(|| machines.bound_on(machine));
+        *self.evictions.bounds.get_mut(machine.slot()) = bound.map(|bound| (machine, bound));
+        if !holds {
+            self.watch_node(node, desk);
         }
-        match machines.bound_on(machine) {
-            Some(bound) => self.evictions.bounds.insert(machine, bound),
-            None => self.evictions.bounds.remove(&machine),
-        };
-        self.watch_node(node, desk);
     }
 
     /// Whether a disk is so full that images are looked at.
@@ -224,11 +222,11 @@ impl Kubelets {
 
     /// Machines whose containers use more than was thought possible, by name: for soak runs.
     pub fn beyond_bounds(&self, machines: &Substrate, now: SimTime) -> Vec<Symbol> {
-        let bounds = self.evictions.bounds.iter();
+        let bounds = self.evictions.bounds.iter().flatten();
         bounds
-            .filter(|(machine, _)| machines.is_foreseen(**machine))
+            .filter(|(machine, _)| machines.is_foreseen(*machine))
             .filter(|(machine, bound)| {
-                let used = machines.used_on(**machine, now);
+                let used = machines.used_on(*machine, now);
                 used.memory > bound.memory || used.disk > bound.disk || used.tasks > bound.tasks
             })
             .filter_map(|(machine, _)| Some(machines.machine(*machine)?.name))

@@ -69,8 +69,7 @@ impl Kubelets {
         };
         let machine = node_row.machine;
         if self
-            .trouble
-            .get(&machine)
+            .trouble_of(machine)
             .is_some_and(|trouble| trouble.down || trouble.unlinked)
         {
             return;
