@@ -37,6 +37,7 @@ pub mod needs;
 pub mod preemption;
 pub mod probes;
 pub mod reattach;
+pub mod recipe;
 pub mod resize;
 pub mod resources;
 pub mod restart_all;
@@ -53,7 +54,6 @@ use crate::base::glance::glance;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::store::paged::{Paged, SMALL};
-use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, Owner, SandboxId, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
@@ -61,13 +61,11 @@ use super::reserved::Reserved;
 use super::rows::pod::{PodFlags, PodRow};
 use super::rows::{NodeId, PodId};
 use super::store::{Change, Store};
-use super::template::{PodTemplate, TemplateId};
 
 use desk::{Desk, Report};
 use eviction::Evictions;
 use image_gc::ImageManagers;
-use lower::Lowered;
-use needs::Need;
+use recipe::Recipe;
 use settings::Settings;
 use shutdown::Shutdowns;
 use statics::Statics;
@@ -161,22 +159,12 @@ struct Trouble {
     orphans: Vec<Owner>,
 }
 
-/// What a template asks of a machine: the same for each of its pods.
-#[derive(Clone, Debug)]
-pub struct Recipe {
-    place: Arc<SandboxSpec>,
-    containers: Arc<[Lowered]>,
-    volumes: Arc<[Need]>,
-    /// Whether it has readiness gates.
-    gated: bool,
-}
-
 /// Their state.
 #[derive(Clone, Debug, Default)]
 pub struct Kubelets {
     workers: Paged<Option<Arc<Worker>>, SMALL>,
-    /// What templates are lowered to, without and with a token for the API server.
-    lowered: [Vec<Option<Recipe>>; 2],
+    /// What templates ask for, without and with a token for the API server.
+    recipes: [Vec<Option<Arc<Recipe>>>; 2],
     /// Whether some pod takes something from ConfigMaps, Secrets or itself.
     takes: bool,
     /// Whether some pod has readiness gates.
@@ -563,7 +551,7 @@ impl Kubelets {
     /// Whether a pod's readiness is not what its containers and its gates make it.
     /// Source: `pkg/kubelet/status/status_manager.go` (`NeedToReconcilePodReadiness`).
     fn has_moved_gates(&self, pod: PodId, store: &Store) -> bool {
-        let gated = self.worker(pod).is_some_and(|worker| worker.gated);
+        let gated = self.worker(pod).is_some_and(|worker| worker.recipe.gated);
         gated
             && store.pod(pod).is_some_and(|row| {
                 let gates = &store.template(row.template).spec.readiness_gates;
@@ -579,41 +567,6 @@ impl Kubelets {
                 .pod(pod)
                 .is_some_and(|row| row.template != worker.template)
         })
-    }
-
-    fn lowered(
-        &mut self,
-        (id, template): (TemplateId, &PodTemplate),
-        token: bool,
-        desk: &mut Desk<'_, '_>,
-    ) -> Recipe {
-        let settings = self.settings.resources;
-        let index = id.0 as usize;
-        let list = &mut self.lowered[usize::from(token)];
-        if index >= list.len() {
-            list.resize(index + 1, None);
-        }
-        let found = list[index].get_or_insert_with(|| {
-            let namespace = desk.ctx.symbols.text(template.namespace);
-            let place = resources::sandbox(template, &settings, namespace);
-            Recipe {
-                place: Arc::new(place),
-                containers: lower::containers(
-                    template,
-                    token,
-                    &settings,
-                    (desk.ctx.machines, &mut *desk.ctx.symbols),
-                ),
-                volumes: needs::of_volumes(template),
-                gated: !template.spec.readiness_gates.is_empty(),
-            }
-        });
-        self.gated |= found.gated;
-        self.takes |= found
-            .containers
-            .first()
-            .is_some_and(|one| one.sources.is_some());
-        found.clone()
     }
 
     fn worker(&self, pod: PodId) -> Option<&Worker> {

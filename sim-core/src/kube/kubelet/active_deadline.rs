@@ -39,7 +39,7 @@ pub(super) fn is_over(worker: &mut Worker, deadline: SimDuration, desk: &mut Des
         value: deadline,
     };
     desk.note("deadline", worker, Detail::None, Some(rule));
-    let deadline = now + worker.grace;
+    let deadline = now + worker.recipe.grace;
     stop::terminate(worker, deadline, desk);
     true
 }

@@ -11,13 +11,14 @@ use crate::kube::rows::{NodeId, PodId};
 use crate::kube::scheduler::demand::host_ports;
 use crate::kube::scheduler::plugins::{affinity, taints};
 use crate::kube::store::Store;
-use crate::kube::template::{PodTemplate, QosClass};
+use crate::kube::template::{PodTemplate, QosClass, TemplateId};
 
 use crate::substrate::order::MachineId;
 
 use super::Kubelets;
 use super::desk::Desk;
 use super::preemption::Room;
+use super::recipe::Recipe;
 use super::statics::is_mirror;
 
 /// Reason and message of a pod that its node refuses.
@@ -45,23 +46,25 @@ impl Kubelets {
     pub(super) fn admit(
         &mut self,
         (pod, name): (PodId, Name),
-        template: &PodTemplate,
+        (template, recipe): (TemplateId, &Recipe),
         (node, machine): (NodeId, MachineId),
         is_counted: bool,
         desk: &mut Desk<'_, '_>,
     ) -> Admission {
+        let template = desk.store.template(template);
         if let Some(refused) = self.refuse_under_pressure(node, template) {
             return Admission::Refused(refused);
         }
         let Some(row) = desk.store.node(node) else {
             return Admission::Refused(("InvalidNodeInfo", NO_NODE.into()));
         };
-        let mut failed = self.failures(pod, template, (node, row), desk, is_counted);
+        let mut failed = self.failures(pod, (template, recipe), (node, row), desk, is_counted);
         let is_room = |(reason, _): &Rejection| OUT_OF.contains(reason);
-        if is_critical(template) && failed.iter().any(is_room) {
+        if failed.iter().any(is_room) && is_critical(template) {
             failed.retain(|one| !is_room(one));
             if failed.is_empty() {
-                match self.make_room((pod, name), template, (node, machine), desk) {
+                let template = template.clone();
+                match self.make_room((pod, name), &template, (node, machine), desk) {
                     Room::Waits => return Admission::Waits,
                     Room::Refused(text) => failed.push(("UnexpectedAdmissionError", text)),
                 }
@@ -84,7 +87,7 @@ impl Kubelets {
     fn failures(
         &self,
         pod: PodId,
-        template: &PodTemplate,
+        (template, recipe): (&PodTemplate, &Recipe),
         (node, row): (NodeId, &NodeRow),
         desk: &Desk<'_, '_>,
         is_counted: bool,
@@ -102,25 +105,27 @@ impl Kubelets {
                 (OUT_OF[at], text.into())
             }));
         }
-        let spec = &template.spec;
-        let chooses = !spec.node_selector.is_empty() || spec.affinity.node_required.is_some();
         let mut predicate = |fails: bool, name: &'static str, why: &str| {
             if fails {
                 found.push((name, format!("Predicate {name} failed: {why}").into()));
             }
         };
+        if recipe.is_picky {
+            let name = desk.ctx.symbols.text(row.name);
+            predicate(
+                !affinity::allowed(&template.spec, name, &row.labels),
+                "NodeAffinity",
+                "node(s) didn't match Pod's node affinity/selector",
+            );
+            predicate(
+                !self.has_ports(pod, template, node, store),
+                "NodePorts",
+                "node(s) didn't have free ports for the requested pod ports",
+            );
+        }
         predicate(
-            chooses && !affinity::allowed(spec, desk.ctx.symbols.text(row.name), &row.labels),
-            "NodeAffinity",
-            "node(s) didn't match Pod's node affinity/selector",
-        );
-        predicate(
-            !self.has_ports(pod, template, node, store),
-            "NodePorts",
-            "node(s) didn't have free ports for the requested pod ports",
-        );
-        predicate(
-            !taints::tolerated(&no_execute(row), &template.tolerations),
+            !row.taints.is_empty()
+                && !taints::tolerated(&no_execute(row), &template.tolerations),
             "TaintToleration",
             "node(s) had taints that the pod didn't tolerate",
         );

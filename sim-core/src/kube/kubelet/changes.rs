@@ -40,7 +40,7 @@ pub fn take(
             continue;
         }
         let name = worker.lowered[index].name;
-        let grace = worker.grace;
+        let grace = worker.recipe.grace;
         let work = &mut worker.containers[index];
         // The back-off's key holds the image.
         if let Some(waits) = work.waits.written() {

@@ -442,7 +442,7 @@ impl Kubelets {
             self.settings
                 .eviction
                 .max_pod_grace
-                .min(worker.grace)
+                .min(worker.recipe.grace)
                 .max(GRACE)
         };
         let rule = Rule {

@@ -30,7 +30,7 @@ fn timed(end: &Termination, clock: impl Fn(SimTime) -> SimTime) -> Arc<Terminati
 fn by_clock(pod: PodId, worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, SimTime) {
     let (machines, now) = (desk.ctx.machines, desk.now());
     let mut status = worker.status();
-    if worker.gated {
+    if worker.recipe.gated {
         let gates = &desk.store.template(worker.template).spec.readiness_gates;
         status.ready &= desk.store.pod_details(pod).opens(gates);
     }
@@ -94,9 +94,9 @@ impl Kubelets {
         let settings = self.settings;
         let anew = self.is_described_anew(pod, desk.store).then(|| {
             if row.is_terminating() || self.size_up(pod, row.template, desk) {
-                let template = desk.store.template(row.template).clone();
-                self.lowered((row.template, &template), row.has_token(), desk)
+                self.recipe(row.template, row.has_token(), desk)
                     .containers
+                    .clone()
             } else {
                 self.lowered_as_granted(pod, row.template, desk)
             }
@@ -111,7 +111,7 @@ impl Kubelets {
                 changes::take(worker, lowered, &settings, desk);
             }
             content::refresh(worker, desk);
-            if worker.gated {
+            if worker.recipe.gated {
                 desk.request_status(worker);
             }
             lifecycle::advance(worker, &settings, desk);
@@ -134,36 +134,38 @@ impl Kubelets {
         machine: MachineId,
         desk: &mut Desk<'_, '_>,
     ) {
-        let template = desk.store.template(row.template).clone();
-        let mut recipe = self.lowered((row.template, &template), row.has_token(), desk);
-        if self.resuming.contains_key(&pod) {
-            Arc::make_mut(&mut recipe.place).address = desk.store.pod_details(pod).ip;
-        }
+        let recipe = self.recipe(row.template, row.has_token(), desk);
         let Some(host) = desk.store.node(node).map(|row| row.name) else {
             return;
         };
-        let rejected = match self.admit((pod, row.name), &template, (node, machine), true, desk) {
+        let asks = (row.template, &*recipe);
+        let rejected = match self.admit((pod, row.name), asks, (node, machine), true, desk) {
             Admission::Waits => return,
             Admission::Taken => None,
             Admission::Refused(why) => Some(why),
         };
-        let started = self
-            .resuming
-            .get(&pod)
-            .and(desk.store.pod_details(pod).started)
+        let known = desk.store.pod_details(pod);
+        let resumes = self.resuming.contains_key(&pod);
+        let started = known
+            .started
+            .filter(|_| resumes)
             .map_or(desk.now(), |at| desk.ctx.machines.when(machine, at));
-        let mut worker = Worker::new(
+        let namespace = desk.store.template(row.template).namespace;
+        let mut made = Arc::new(Worker::new(
             (pod, row.name),
-            (row.template, &template),
+            (row.template, namespace),
             (node, host, machine),
             recipe,
             started,
-        );
+        ));
+        let worker = Arc::get_mut(&mut made).expect("nobody else has it yet");
+        if resumes {
+            worker.own_place().address = known.ip;
+        }
         if rejected.is_some() {
             worker.aside.write().rejected = rejected;
         }
         // An agent that was told of a pod before it lost its memory: statuses come from the API.
-        let known = desk.store.pod_details(pod);
         if known.containers.len() == worker.containers.len() {
             for (work, status) in worker.containers.iter_mut().zip(known.containers.iter()) {
                 work.restarts = status.restarts;
@@ -173,11 +175,11 @@ impl Kubelets {
                 work.last = status.last.as_ref().map(|end| timed(end, when));
             }
         }
-        desk.taken_on(&worker, host);
-        desk.request_status(&mut worker);
-        lifecycle::advance(&mut worker, &self.settings, desk);
+        desk.taken_on(worker, host);
+        desk.request_status(worker);
+        lifecycle::advance(worker, &self.settings, desk);
         let place = self.workers.get_mut(pod.slot());
-        if let Some(old) = place.replace(Arc::new(worker))
+        if let Some(old) = place.replace(made)
             && let Some(sandbox) = old.sandbox
         {
             self.trouble

@@ -44,7 +44,7 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     let Some(sandbox) = worker.sandbox else {
         return;
     };
-    let lowered = &worker.lowered.clone()[index];
+    let lowered = &worker.lowered[index];
     let took = desk.now().since(since);
     if took.is_zero() && lowered.pull != PullPolicy::Always {
         let text =
@@ -91,7 +91,7 @@ pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut
     // As `pkg/kubelet/kuberuntime/kuberuntime_container.go` (startContainer): an attempt is counted when
     // its container is made, not when the one before it ends.
     work.restarts += u32::from(std::mem::replace(&mut work.was_made, true));
-    let spec = if worker.has_claims {
+    let spec = if worker.recipe.has_claims {
         super::mounts::with_volumes(worker, lowered.spec.clone(), desk)
     } else {
         lowered.spec.clone()
@@ -211,7 +211,7 @@ pub fn pull_failed(
         return;
     };
     let now = desk.now();
-    let lowered = &worker.lowered.clone()[index];
+    let lowered = &worker.lowered[index];
     let image = desk.ctx.symbols.text(lowered.image).to_owned();
     if error == PullError::NotPresent {
         let text = format!("Container image \"{image}\" is not present with pull policy of Never");

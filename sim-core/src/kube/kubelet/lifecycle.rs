@@ -59,17 +59,17 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
         worker.taken = content::take(worker, worker.taken.as_ref(), desk);
         // Each sandbox looks its class up anew.
         let runtime = handler(worker, desk);
-        if *worker.place.runtime != *runtime.as_deref().unwrap_or("") {
-            Arc::make_mut(&mut worker.place).runtime = runtime.unwrap_or_default();
+        if *worker.recipe.place.runtime != *runtime.as_deref().unwrap_or("") {
+            worker.own_place().runtime = runtime.unwrap_or_default();
         }
         desk.order(Order::CreateSandbox {
             owner: owner(worker, 0),
             machine: worker.machine,
-            spec: worker.place.clone(),
+            spec: worker.recipe.place.clone(),
         });
         // The next sandbox of the pod gets whatever address is free.
-        if worker.place.address != 0 {
-            Arc::make_mut(&mut worker.place).address = 0;
+        if worker.recipe.place.address != 0 {
+            worker.own_place().address = 0;
         }
         return;
     }
@@ -133,10 +133,10 @@ pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>
 /// class that is gone has no handler, and a path is never one's name.
 /// Source: `pkg/kubelet/runtimeclass/runtimeclass_manager.go`.
 fn handler(worker: &Worker, desk: &Desk<'_, '_>) -> Option<Arc<str>> {
-    let template = desk.store.template(worker.template);
-    if !template.refers {
+    if !worker.recipe.refers {
         return None;
     }
+    let template = desk.store.template(worker.template);
     let class = template.document.str_at(&["spec", "runtimeClassName"]);
     class.map(|name| {
         runtime_class::handler(name, desk.store)
@@ -169,7 +169,7 @@ fn start(
 ) {
     let _ = sandbox;
     let now = desk.now();
-    let lowered = &worker.lowered.clone()[index];
+    let lowered = &worker.lowered[index];
     let work = &mut worker.containers[index];
     let waited = work.waits.written().and_then(|waits| {
         waits.not_before = None;
@@ -281,12 +281,12 @@ pub fn post_started(
         return;
     }
     work.step = Step::Running;
-    let lowered = &worker.lowered.clone()[index];
+    let lowered = &worker.lowered[index];
     if lowered.post_start.fails {
         work.stopping = Some(StopReason::Hook);
         tell_failed_start(worker, lowered.name, desk);
         desk.note("kill", worker, Detail::Text(lowered.name), None);
-        let grace = worker.grace.max(MINIMUM_GRACE);
+        let grace = worker.recipe.grace.max(MINIMUM_GRACE);
         desk.order(Order::Stop { container, grace });
         return;
     }
@@ -433,7 +433,7 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
     }
     let remaining = (finished + wait).since(desk.now());
     let until = desk.now() + desk.jitter(worker, remaining);
-    let lowered = &worker.lowered.clone()[index];
+    let lowered = &worker.lowered[index];
     let (container, pod) = (
         desk.ctx.symbols.text(lowered.name).to_owned(),
         worker.name.text(desk.ctx.symbols),
@@ -483,7 +483,7 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
     }
     let mut ends = false;
     for index in 0..worker.containers.len() {
-        let lowered = &worker.lowered.clone()[index];
+        let lowered = &worker.lowered[index];
         let work = &mut worker.containers[index];
         match (work.step, work.ended) {
             (Step::Running, _) if !matches!(work.state, ContainerState::Running { .. }) => {
@@ -555,7 +555,7 @@ pub fn sandbox_failed(worker: &mut Worker, sandbox: SandboxId, desk: &mut Desk<'
     worker.sandbox_ordered = false;
     // Source: containerd `internal/cri/server/sandbox_run.go`.
     let text = if desk.ctx.machines.runtime_of(sandbox).is_none() {
-        let handler = &worker.place.runtime;
+        let handler = &worker.recipe.place.runtime;
         match handler.strip_prefix("runtimeclass/") {
             // Source: `pkg/kubelet/kuberuntime/kuberuntime_sandbox.go` (`createPodSandbox`).
             Some(class) => format!(

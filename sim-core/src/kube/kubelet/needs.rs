@@ -192,17 +192,17 @@ fn waits_for_attachment(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
 /// Whether the volumes of a pod cannot be made yet; then the worker looks again after a wait that
 /// doubles.
 pub fn waits_for_volumes(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
-    if worker.has_claims && waits_for_attachment(worker, desk) {
+    if worker.recipe.has_claims && waits_for_attachment(worker, desk) {
         return true;
     }
-    if worker.volumes.is_empty() {
+    if worker.recipe.volumes.is_empty() {
         return false;
     }
     let until = worker.aside.mount_until;
     if until.is_some_and(|until| until > desk.now()) {
         return true;
     }
-    let volumes = worker.volumes.clone();
+    let volumes = worker.recipe.volumes.clone();
     let Some((volume, cause)) = missing(&volumes, worker.namespace, desk) else {
         return false;
     };

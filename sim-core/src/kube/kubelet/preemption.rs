@@ -114,7 +114,7 @@ impl Kubelets {
             Report::warning(REASON, Message::Plain(MESSAGE)),
         );
         desk.note("preempt", worker, Detail::To(by), None);
-        let deadline = now + worker.grace;
+        let deadline = now + worker.recipe.grace;
         stop::terminate(worker, deadline, desk);
     }
 

@@ -106,7 +106,7 @@ pub fn probed(
             };
             let grace = probe
                 .termination_grace_period_seconds
-                .map_or(worker.grace, |grace| {
+                .map_or(worker.recipe.grace, |grace| {
                     SimDuration::from_secs(u64::from(grace))
                 });
             let period = SimDuration::from_secs(

@@ -159,7 +159,7 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     // A new sandbox is made for whatever the pod's own policy lets run again, and then for all of it: what
     // its containers say of themselves is asked only of those that have succeeded.
     let anew = !over
-        && (worker.restart_policy != RestartPolicy::Never
+        && (worker.recipe.restart_policy != RestartPolicy::Never
             || worker.containers.iter().all(|work| !work.was_made));
     worker.sandbox = None;
     // As if there were one: nothing is to be made.

@@ -141,7 +141,7 @@ impl Kubelets {
             }
             Verdict::Granted => {
                 let token = desk.store.pod(pod).is_some_and(PodRow::has_token);
-                let recipe = self.lowered((wanted, &template), token, desk);
+                let recipe = self.recipe(wanted, token, desk);
                 let Some(worker) = self.worker_mut(pod) else {
                     return true;
                 };
@@ -149,10 +149,10 @@ impl Kubelets {
                 let aside = worker.aside.write();
                 aside.pending = None;
                 aside.resizing = Some(desk.now());
-                let runtime = worker.place.runtime.clone();
-                worker.place = recipe.place;
-                if worker.place.runtime != runtime {
-                    Arc::make_mut(&mut worker.place).runtime = runtime;
+                let runtime = worker.recipe.place.runtime.clone();
+                Arc::make_mut(&mut worker.recipe).place = recipe.place.clone();
+                if worker.recipe.place.runtime != runtime {
+                    worker.own_place().runtime = runtime;
                 }
                 let text = format!("Pod resize started: {}", summary(&template, generation, ""));
                 desk.record(
@@ -162,7 +162,7 @@ impl Kubelets {
                 );
                 desk.note("resize", worker, Detail::None, None);
                 // Images may have been replaced by the same or an earlier write.
-                changes::take(worker, recipe.containers, &settings, desk);
+                changes::take(worker, recipe.containers.clone(), &settings, desk);
                 forget_error(worker);
                 try_to_apply(worker, desk);
                 lifecycle::advance(worker, &settings, desk);
@@ -370,7 +370,7 @@ fn apply(
     desk: &mut Desk<'_, '_>,
 ) {
     let name = lowered[index].name;
-    let grace = worker.grace.max(MINIMUM_GRACE);
+    let grace = worker.recipe.grace.max(MINIMUM_GRACE);
     let work = &mut worker.containers[index];
     let (Step::Running, Some(container)) = (work.step, work.container) else {
         // It starts with what it has now.
@@ -421,7 +421,7 @@ fn try_to_apply(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
     if let Some(sandbox) = worker.sandbox {
         desk.order(Order::ResizeSandbox {
             sandbox,
-            spec: worker.place.clone(),
+            spec: worker.recipe.place.clone(),
         });
     }
     let lowered = worker.lowered.clone();

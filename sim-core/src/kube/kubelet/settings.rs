@@ -46,7 +46,7 @@ impl Kubelets {
     pub fn set(&mut self, key: &str, value: &str) -> Result<bool, Sentence> {
         if self.settings.resources.set(key, value)? {
             // Pods that come from now on are made by the new settings.
-            self.lowered.iter_mut().for_each(Vec::clear);
+            self.recipes.iter_mut().for_each(Vec::clear);
             return Ok(true);
         }
         if self.settings.eviction.set(key, value)? {

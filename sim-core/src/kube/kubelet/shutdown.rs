@@ -190,7 +190,7 @@ impl Kubelets {
         for pod in pods {
             let grace = self
                 .worker(pod)
-                .map_or(span, |worker| worker.grace.min(span));
+                .map_or(span, |worker| worker.recipe.grace.min(span));
             let rule = Rule { key, value: span };
             self.end_for_shutdown(pod, grace, rule, desk);
         }

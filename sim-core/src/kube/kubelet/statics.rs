@@ -215,8 +215,7 @@ impl Kubelets {
             return;
         };
         let mut desk = desk(turn);
-        let template = desk.store.template(id).clone();
-        let recipe = self.lowered((id, &template), false, &mut desk);
+        let recipe = self.recipe(id, false, &mut desk);
         self.statics.made += 1;
         let slot = FIRST_SLOT + self.statics.made;
         let pod = PodId::new(slot, NonZeroU32::MIN);
@@ -233,8 +232,8 @@ impl Kubelets {
             })
             .map(|(mirror, _)| mirror);
         let known = old.unwrap_or(pod);
-        let rejected = match self.admit((known, name), &template, (node, machine), false, &mut desk)
-        {
+        let asks = (id, &*recipe);
+        let rejected = match self.admit((known, name), asks, (node, machine), false, &mut desk) {
             Admission::Waits => return,
             Admission::Taken => None,
             Admission::Refused(why) => Some(why),
@@ -242,7 +241,7 @@ impl Kubelets {
         let now = desk.now();
         let mut worker = Worker::new(
             (pod, name),
-            (id, &template),
+            (id, namespace),
             (node, host, machine),
             recipe,
             now,
@@ -278,7 +277,7 @@ impl Kubelets {
             stop::finish(worker, desk);
             return;
         }
-        let deadline = desk.now() + worker.grace;
+        let deadline = desk.now() + worker.recipe.grace;
         stop::terminate(worker, deadline, desk);
     }
 

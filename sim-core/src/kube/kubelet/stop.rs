@@ -60,7 +60,7 @@ pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>
 fn cancel_hooks(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
     let mut found = false;
     for index in 0..worker.containers.len() {
-        let lowered = &worker.lowered.clone()[index];
+        let lowered = &worker.lowered[index];
         let work = &mut worker.containers[index];
         let row = work
             .container
@@ -135,7 +135,7 @@ pub fn stop_next(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
 /// What a pod's containers were for is done: what looked on goes, then the sidecars from the last to the
 /// first; at the end closes the pod.
 pub fn wind_up(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
-    let by = desk.now() + worker.grace;
+    let by = desk.now() + worker.recipe.grace;
     let deadline = *worker.aside.write().end_by.get_or_insert(by);
     let mut left = false;
     for index in (0..worker.containers.len()).rev() {
@@ -162,7 +162,7 @@ pub fn wind_up(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
 
 /// Stops one container: its hook, then the stop signal with what is left of the grace.
 pub fn stop(worker: &mut Worker, index: usize, deadline: SimTime, desk: &mut Desk<'_, '_>) {
-    let lowered = &worker.lowered.clone()[index];
+    let lowered = &worker.lowered[index];
     let work = &mut worker.containers[index];
     let (Step::Running, Some(container)) = (work.step, work.container) else {
         return;

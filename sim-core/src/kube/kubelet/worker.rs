@@ -13,15 +13,14 @@ use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, Pending, Phase, PodStatus, Termination,
 };
 use crate::kube::rows::{NodeId, PodId};
-use crate::kube::template::{PodTemplate, TemplateId};
+use crate::kube::template::TemplateId;
 use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
 
-use super::Recipe;
 use super::backoff::Backoff;
 use super::content::Taken;
 use super::lower::Lowered;
-use super::needs::Need;
+use super::recipe::Recipe;
 use super::restart_all;
 
 /// What the worker is doing about one container.
@@ -122,14 +121,10 @@ pub struct Worker {
     pub pod: PodId,
     /// What it was lowered from.
     pub template: TemplateId,
-    /// Objects that its volumes are made of.
-    pub volumes: Arc<[Need]>,
+    /// What is the same for all pods that were made as it was.
+    pub recipe: Arc<Recipe>,
     /// What its volumes are made of, as the agent has seen it last; none: nothing.
     pub taken: Option<Arc<Taken>>,
-    /// Whether it uses claims.
-    pub has_claims: bool,
-    /// Whether it has readiness gates.
-    pub gated: bool,
     /// Its name.
     pub name: Name,
     /// Its namespace.
@@ -142,12 +137,6 @@ pub struct Worker {
     pub machine: MachineId,
     /// Its containers as they are ordered, init containers first.
     pub lowered: Arc<[Lowered]>,
-    /// How its sandbox is to be made.
-    pub place: Arc<SandboxSpec>,
-    /// Pod's restart policy.
-    pub restart_policy: RestartPolicy,
-    /// Grace of the template.
-    pub grace: SimDuration,
     /// How long it may be on its node.
     pub active_deadline: Option<SimDuration>,
     /// When the kubelet first saw it.
@@ -230,30 +219,25 @@ impl Worker {
     /// A worker that has done nothing yet.
     pub fn new(
         (pod, name): (PodId, Name),
-        (template_id, template): (TemplateId, &PodTemplate),
+        (template, namespace): (TemplateId, Symbol),
         (node, host, machine): (NodeId, Symbol, MachineId),
-        recipe: Recipe,
+        recipe: Arc<Recipe>,
         started: SimTime,
     ) -> Self {
-        let fresh = || ContainerWork::fresh(!template.spec.init_containers.is_empty());
+        let fresh = || ContainerWork::fresh(recipe.has_init);
         Self {
             pod,
-            template: template_id,
-            volumes: recipe.volumes,
+            template,
             taken: None,
-            has_claims: template.claims,
-            gated: recipe.gated,
             name,
-            namespace: template.namespace,
+            namespace,
             node,
             host,
             machine,
             containers: recipe.containers.iter().map(|_| fresh()).collect(),
-            lowered: recipe.containers,
-            place: recipe.place,
-            restart_policy: template.spec.restart_policy,
-            grace: template.grace,
-            active_deadline: template.active_deadline,
+            lowered: recipe.containers.clone(),
+            active_deadline: recipe.active_deadline,
+            recipe,
             started,
             sandbox: None,
             sandbox_ordered: false,
@@ -266,10 +250,15 @@ impl Worker {
             wake_at: None,
             draws: 0,
             initialized: false,
-            allocated: template_id,
-            actual: template_id,
+            allocated: template,
+            actual: template,
             aside: Rare::default(),
         }
+    }
+
+    /// How its sandbox is to be made, to be made otherwise than those of other pods.
+    pub fn own_place(&mut self) -> &mut SandboxSpec {
+        Arc::make_mut(&mut Arc::make_mut(&mut self.recipe).place)
     }
 
     /// Whether the init containers are through and sidecars have started.
@@ -289,7 +278,7 @@ impl Worker {
     /// The restart policy that counts for a container: its own, else its pod's.
     pub fn policy_of(&self, index: usize) -> RestartPolicy {
         let lowered = &self.lowered[index];
-        lowered.restart.unwrap_or(self.restart_policy)
+        lowered.restart.unwrap_or(self.recipe.restart_policy)
     }
 
     /// Whether a container that fails is started again, as far as policies say.
