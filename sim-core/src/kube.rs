@@ -726,7 +726,7 @@ impl KubePlane {
         for order in std::mem::take(&mut out.orders) {
             match self.kubelets.dead_runtime_of(&order, ctx.machines) {
                 Some(machine) => self.held_orders.entry(machine).or_default().push(order),
-                None => out.orders.push(order),
+                None => out.order(order),
             }
         }
     }

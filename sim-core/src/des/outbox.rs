@@ -1,5 +1,7 @@
 //! What a handler wants done, collected in buffers that are used again and again.
 
+use std::collections::VecDeque;
+
 use crate::base::time::SimDuration;
 
 /// Wishes of one handler call: `E` events, `O` orders to another layer, `N` notices to observers.
@@ -8,7 +10,7 @@ pub struct Outbox<E, O, N> {
     /// Events to schedule, with their delays from now.
     pub after: Vec<(SimDuration, E)>,
     /// Orders, carried out right after the handler, in this order.
-    pub orders: Vec<O>,
+    pub orders: VecDeque<O>,
     /// What observers may see.
     pub notices: Vec<N>,
 }
@@ -18,7 +20,7 @@ impl<E, O, N> Outbox<E, O, N> {
     pub const fn new() -> Self {
         Self {
             after: Vec::new(),
-            orders: Vec::new(),
+            orders: VecDeque::new(),
             notices: Vec::new(),
         }
     }
@@ -30,7 +32,7 @@ impl<E, O, N> Outbox<E, O, N> {
 
     /// Gives an order.
     pub fn order(&mut self, order: O) {
-        self.orders.push(order);
+        self.orders.push_back(order);
     }
 
     /// Tells observers.

@@ -1,7 +1,5 @@
 //! One simulated world: machines, one orchestrator on them, and the queue that drives both.
 
-use std::collections::VecDeque;
-
 use crate::api::status::WorkloadStatus;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
@@ -48,11 +46,7 @@ macro_rules! lend {
         let scratch = &mut $world.scratch;
         gather(
             &mut scratch.$outbox,
-            (
-                &mut scratch.after,
-                &mut scratch.orders,
-                &mut scratch.notices,
-            ),
+            (&mut scratch.after, &mut scratch.notices),
         );
         result
     }};
@@ -87,28 +81,20 @@ struct Scratch {
     swarm: PlaneOutbox<crate::swarm::Event>,
     compose: PlaneOutbox<crate::compose::Event>,
     substrate: SubstrateOutbox,
-    orders: VecDeque<Order>,
-    upcalls: VecDeque<Upcall>,
     after: Vec<(SimDuration, Event)>,
     notices: Vec<Notice>,
 }
 
-/// Moves what a layer wished for to what the step has to carry out.
+/// Moves what a layer wished for to what the step has to do at its end. Orders are carried out from where
+/// they are.
 fn gather<E: Into<Event>, O>(
     outbox: &mut Outbox<E, O, Notice>,
-    (after, orders, notices): (
-        &mut Vec<(SimDuration, Event)>,
-        &mut VecDeque<O>,
-        &mut Vec<Notice>,
-    ),
+    (after, notices): (&mut Vec<(SimDuration, Event)>, &mut Vec<Notice>),
 ) {
     // Most outboxes have one thing in them.
     if !outbox.after.is_empty() {
         let events = outbox.after.drain(..);
         after.extend(events.map(|(delay, event)| (delay, event.into())));
-    }
-    if !outbox.orders.is_empty() {
-        orders.extend(outbox.orders.drain(..));
     }
     if !outbox.notices.is_empty() {
         notices.append(&mut outbox.notices);
@@ -377,9 +363,9 @@ impl World {
     /// Carries out orders and upcalls until none is left, then schedules and notes.
     fn settle(&mut self, seq: Seq, cause: Seq) {
         loop {
-            if let Some(order) = self.scratch.orders.pop_front() {
+            if let Some(order) = self.next_order() {
                 self.on_substrate(|substrate, scope| substrate.order(order, scope));
-            } else if let Some(upcall) = self.scratch.upcalls.pop_front() {
+            } else if let Some(upcall) = self.scratch.substrate.orders.pop_front() {
                 self.upcall(seq, upcall);
             } else {
                 break;
@@ -419,6 +405,16 @@ impl World {
         }
         self.scratch.notices = notices;
         self.scratch.notices.clear();
+    }
+
+    /// The next order of the plane that was not carried out yet.
+    fn next_order(&mut self) -> Option<Order> {
+        let scratch = &mut self.scratch;
+        match self.plane {
+            Plane::Kubernetes(_) => scratch.kube.orders.pop_front(),
+            Plane::Swarm(_) => scratch.swarm.orders.pop_front(),
+            Plane::Compose(_) => scratch.compose.orders.pop_front(),
+        }
     }
 
     fn upcall(&mut self, seq: Seq, upcall: Upcall) {
@@ -719,11 +715,7 @@ impl World {
         let scratch = &mut self.scratch;
         gather(
             &mut scratch.substrate,
-            (
-                &mut scratch.after,
-                &mut scratch.upcalls,
-                &mut scratch.notices,
-            ),
+            (&mut scratch.after, &mut scratch.notices),
         );
     }
 

@@ -621,7 +621,7 @@ pub fn levels(machine: MachineId, capacity: &ResourceVector, turn: &mut Turn<'_,
         ("kubepods/burstable", GroupSettings::default()),
         ("kubepods/besteffort", least),
     ] {
-        turn.out.orders.push(Order::SetLevel {
+        turn.out.order(Order::SetLevel {
             machine,
             path,
             settings,

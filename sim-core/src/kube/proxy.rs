@@ -100,9 +100,7 @@ impl Proxy {
         while let Some(id) = self.removed.pop_first() {
             let ports = self.programmed.remove(&id).unwrap_or(0);
             for port in 0..ports {
-                turn.out
-                    .orders
-                    .push(Order::RemoveBalancer { key: key(id, port) });
+                turn.out.order(Order::RemoveBalancer { key: key(id, port) });
             }
         }
         while let Some(id) = self.changed.pop_first() {
@@ -116,14 +114,12 @@ impl Proxy {
             };
             let before = self.programmed.insert(id, ports).unwrap_or(0);
             for port in ports..before {
-                turn.out
-                    .orders
-                    .push(Order::RemoveBalancer { key: key(id, port) });
+                turn.out.order(Order::RemoveBalancer { key: key(id, port) });
             }
             let receivers = receivers(&row);
             for (index, port) in row.ports.iter().take(ports as usize).enumerate() {
                 let spec = balancer(&row, index, port, &receivers, turn);
-                turn.out.orders.push(Order::SetBalancer {
+                turn.out.order(Order::SetBalancer {
                     key: key(id, index as u32),
                     spec: Arc::new(spec),
                 });

@@ -124,8 +124,7 @@ impl Kubelets {
             );
         }
         predicate(
-            !row.taints.is_empty()
-                && !taints::tolerated(&no_execute(row), &template.tolerations),
+            !row.taints.is_empty() && !taints::tolerated(&no_execute(row), &template.tolerations),
             "TaintToleration",
             "node(s) had taints that the pod didn't tolerate",
         );

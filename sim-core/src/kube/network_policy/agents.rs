@@ -99,7 +99,7 @@ impl Agents {
             match wanted {
                 None => {
                     if let Some((sandbox, _)) = self.filters.remove(&id) {
-                        turn.out.orders.push(Order::SetFilter {
+                        turn.out.order(Order::SetFilter {
                             sandbox,
                             open: None,
                         });

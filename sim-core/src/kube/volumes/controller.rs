@@ -266,7 +266,7 @@ impl VolumeController {
             turn.store.documents_mut().remove(&key);
             turn.store.bump();
             turn.note(SOURCE, "delete", "volume", name, Detail::None);
-            turn.out.orders.push(Order::RemoveDisk {
+            turn.out.order(Order::RemoveDisk {
                 name: volume.name.clone(),
             });
             return;
