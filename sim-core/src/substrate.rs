@@ -45,6 +45,7 @@ pub mod task;
 pub mod usage;
 pub mod volume;
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::base::glance::glance;
@@ -64,7 +65,9 @@ use health::{Probe, ProbeId};
 use machine::Machine;
 use net::balancer::{Balancer, Member};
 use net::link::Sides;
-use order::{ContainerId, MachineId, Order, Owner, SandboxId, SubstrateFault, Upcall};
+use order::{
+    ContainerId, ContainerSpec, MachineId, Order, Owner, SandboxId, SubstrateFault, Upcall,
+};
 use program::Behaviour;
 use registry::{Images, Pull, PullId};
 use rule::{Rule, RuleId};
@@ -161,15 +164,36 @@ const _: () = assert!(
     "events are kept by the hundred thousand"
 );
 
-/// What decides how a container behaves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct BehaviourKey {
-    image: Symbol,
-    command: Arc<[Arc<str>]>,
-    arguments: Arc<[Arc<str>]>,
-    ports: Arc<[u16]>,
-    any_but: Option<Arc<[u16]>>,
-    mounts: Arc<[Arc<str>]>,
+/// How a container is run, as far as that decides how it behaves.
+#[derive(Clone, Debug)]
+struct BehaviourKey(Arc<ContainerSpec>);
+
+impl BehaviourKey {
+    fn parts(&self) -> impl Hash + Eq {
+        let spec = &*self.0;
+        (
+            spec.image,
+            &*spec.command,
+            &*spec.arguments,
+            &*spec.ports,
+            spec.any_but.as_deref(),
+            &*spec.mounts,
+        )
+    }
+}
+
+impl PartialEq for BehaviourKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for BehaviourKey {}
+
+impl Hash for BehaviourKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.parts().hash(state);
+    }
 }
 
 /// Everything physical. A clone is a snapshot and shares what neither changes.

@@ -300,23 +300,17 @@ impl Substrate {
     }
 
     /// What a container does that is run in this way: worked out once for equal ones.
-    fn behaviour(&mut self, spec: &ContainerSpec, scope: &Scope<'_>) -> Arc<Behaviour> {
-        let key = BehaviourKey {
-            image: spec.image,
-            command: spec.command.clone(),
-            arguments: spec.arguments.clone(),
-            ports: spec.ports.clone(),
-            any_but: spec.any_but.clone(),
-            mounts: spec.mounts.clone(),
-        };
-        let program = self.program_of(spec.image, scope.symbols);
+    fn behaviour(&mut self, spec: &Arc<ContainerSpec>, scope: &Scope<'_>) -> Arc<Behaviour> {
         // With values of its own it is like no other.
         if uses_values(spec) {
+            let program = self.program_of(spec.image, scope.symbols);
             return Arc::new(Behaviour::new(&program, spec));
         }
+        let key = BehaviourKey(spec.clone());
         if let Some(behaviour) = self.behaviours.get(&key) {
             return behaviour.clone();
         }
+        let program = self.program_of(spec.image, scope.symbols);
         let behaviour = Arc::new(Behaviour::new(&program, spec));
         Arc::make_mut(&mut self.behaviours).insert(key, behaviour.clone());
         behaviour
