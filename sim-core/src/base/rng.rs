@@ -21,9 +21,15 @@ pub struct Stream(Xoshiro256PlusPlus);
 impl Stream {
     /// The stream of the `draw`th decision of `purpose` about the thing named `stable_key`
     /// ([`stable_hash`] of its name).
+    #[inline]
     pub fn new(seed: Seed, purpose: &'static str, stable_key: u64, draw: u32) -> Self {
+        // Purposes are constants, and so are their hashes.
+        Self::of(seed, stable_hash(purpose), stable_key, draw)
+    }
+
+    fn of(seed: Seed, purpose: u64, stable_key: u64, draw: u32) -> Self {
         let mut state = mix(seed.0);
-        state = mix(state ^ stable_hash(purpose));
+        state = mix(state ^ purpose);
         state = mix(state ^ stable_key);
         state = mix(state ^ u64::from(draw));
         Self(Xoshiro256PlusPlus::seed_from_u64(state))
@@ -120,6 +126,7 @@ impl Stream {
 }
 
 /// Hash of a text that is the same on every target and in every version: FNV-1a, 64 bits.
+#[inline]
 pub const fn stable_hash(text: &str) -> u64 {
     fold_bytes(FNV_OFFSET, text.as_bytes())
 }
@@ -148,6 +155,7 @@ pub const fn mix(value: u64) -> u64 {
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
+#[inline]
 const fn fold_bytes(mut state: u64, bytes: &[u8]) -> u64 {
     let mut position = 0;
     while position < bytes.len() {
