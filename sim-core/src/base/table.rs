@@ -83,10 +83,14 @@ impl<T: Clone> Table<T> {
 
     /// The row `id` names, for writing: copies its page when a snapshot shares it.
     pub fn get_mut(&mut self, id: Id<T>) -> Option<&mut T> {
-        if !self.contains(id) {
-            return None;
+        let slot = id.slot() as usize;
+        let page = self.pages.get_mut(slot / PAGE_ROWS)?;
+        // No page is copied for a row that is gone.
+        match &page[slot % PAGE_ROWS] {
+            Slot::Row { generation, .. } if *generation == id.generation() => {}
+            Slot::Row { .. } | Slot::Free { .. } => return None,
         }
-        match self.slot_mut(id.slot()) {
+        match &mut Arc::make_mut(page)[slot % PAGE_ROWS] {
             Slot::Row { row, .. } => Some(row),
             Slot::Free { .. } => None,
         }

@@ -39,12 +39,19 @@ impl<T: Clone + Default, const PAGE: usize> Paged<T, PAGE> {
     pub fn get_mut(&mut self, slot: u32) -> &mut T {
         let slot = slot as usize;
         let page = slot / PAGE;
+        if !matches!(self.pages.get(page), Some(Some(_))) {
+            self.begin(page);
+        }
+        let shared = self.pages[page].as_mut().expect("it was begun");
+        &mut Arc::make_mut(shared)[slot % PAGE]
+    }
+
+    #[inline(never)]
+    fn begin(&mut self, page: usize) {
         if page >= self.pages.len() {
             self.pages.resize(page + 1, None);
         }
-        let shared =
-            self.pages[page].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| T::default())));
-        &mut Arc::make_mut(shared)[slot % PAGE]
+        self.pages[page] = Some(Arc::new(std::array::from_fn(|_| T::default())));
     }
 
     /// All values of the pages that were ever written, by slot.
