@@ -222,7 +222,7 @@ impl Kubelets {
         out: &mut PlaneOutbox<super::Event>,
     ) {
         let mut desk = Desk { store, ctx, out };
-        let settings = self.settings;
+        let settings = self.settings.workers;
         match event {
             Event::Sync(pod) => self.sync(pod, &mut desk),
             Event::Removed(pod) => self.removed(pod, &mut desk),
@@ -392,7 +392,7 @@ impl Kubelets {
         out: &mut PlaneOutbox<super::Event>,
     ) {
         let mut desk = Desk { store, ctx, out };
-        let settings = self.settings;
+        let settings = self.settings.workers;
         match upcall {
             Upcall::SandboxCreated { owner, sandbox } => {
                 if let Some((worker, _)) = self.owned(owner) {

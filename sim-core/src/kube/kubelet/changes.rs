@@ -8,18 +8,18 @@ use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
 use crate::substrate::order::Order;
 
-use super::Settings;
 use super::backoff::Backoff;
 use super::desk::{Desk, Report, naming};
 use super::lifecycle;
 use super::lower::Lowered;
+use super::settings::WorkerSettings;
 use super::worker::{ContainerWork, Step, StopReason, Worker};
 
 /// Takes a new description over.
 pub fn take(
     worker: &mut Worker,
     lowered: Arc<[Lowered]>,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     // Ephemeral containers come at the end, and never go.

@@ -91,7 +91,7 @@ impl Kubelets {
             self.hire(pod, &row, node, machine, desk);
             return;
         }
-        let settings = self.settings;
+        let settings = self.settings.workers;
         let anew = self.is_described_anew(pod, desk.store).then(|| {
             if row.is_terminating() || self.size_up(pod, row.template, desk) {
                 self.recipe(row.template, row.has_token(), desk)
@@ -177,7 +177,7 @@ impl Kubelets {
         }
         desk.taken_on(worker, host);
         desk.request_status(worker);
-        lifecycle::advance(worker, &self.settings, desk);
+        lifecycle::advance(worker, &self.settings.workers, desk);
         let place = self.workers.get_mut(pod.slot());
         if let Some(old) = place.replace(made)
             && let Some(sandbox) = old.sandbox
@@ -353,7 +353,7 @@ impl Kubelets {
         let Some(trouble) = self.trouble.remove(&machine) else {
             return;
         };
-        let settings = self.settings;
+        let settings = self.settings.workers;
         for sandbox in trouble.ghosts {
             desk.order(Order::RemoveSandbox { sandbox });
         }

@@ -12,8 +12,9 @@ use crate::substrate::order::{Order, PullError, PullPolicy};
 
 use super::desk::{Desk, Report, naming, owner, sentence};
 use super::lifecycle::{ERROR_PERIOD, advance};
+use super::settings::WorkerSettings;
 use super::worker::{Step, Worker};
-use super::{Settings, backoff, content, needs};
+use super::{backoff, content, needs};
 
 /// Whether getting the image means asking a registry.
 pub fn goes_to_registry(worker: &Worker, index: usize, desk: &Desk<'_, '_>) -> bool {
@@ -37,7 +38,12 @@ fn image_bytes(worker: &Worker, text: &str, desk: &Desk<'_, '_>) -> u64 {
 }
 
 /// The image is there: creates and starts the container.
-pub fn pulled(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn pulled(
+    worker: &mut Worker,
+    index: usize,
+    settings: &WorkerSettings,
+    desk: &mut Desk<'_, '_>,
+) {
     let Step::Pulling(since) = worker.containers[index].step else {
         return;
     };
@@ -136,7 +142,7 @@ fn wait_for(
     worker: &mut Worker,
     index: usize,
     (reason, cause): (&'static str, String),
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     let name = worker.lowered[index].name;
@@ -204,7 +210,7 @@ pub fn pull_failed(
     worker: &mut Worker,
     index: usize,
     error: PullError,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     let Step::Pulling(_) = worker.containers[index].step else {
@@ -373,7 +379,7 @@ fn wait_for_image(
     reason: &'static str,
     message: String,
     wait: Option<SimDuration>,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     let turn = desk.now() + desk.jitter(worker, ERROR_PERIOD);

@@ -17,6 +17,7 @@ use crate::kube::rows::pod::ContainerState;
 use crate::kube::store::events::Message;
 use crate::substrate::order::{ContainerId, Order, SandboxId};
 
+use super::Event;
 use super::active_deadline;
 use super::content;
 use super::desk::{Desk, Report, naming, owner, sentence};
@@ -25,9 +26,9 @@ use super::lower::READINESS;
 use super::needs;
 use super::resize;
 use super::restart_all;
+use super::settings::WorkerSettings;
 use super::stop::{stop, stop_next, wind_up};
 use super::worker::{Step, StopReason, Worker};
-use super::{Event, Settings};
 
 /// Time that a container gets at least when it is told to stop.
 /// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`minimumGracePeriodInSeconds`).
@@ -37,7 +38,7 @@ pub const MINIMUM_GRACE: SimDuration = SimDuration::from_secs(2);
 pub const ERROR_PERIOD: SimDuration = SimDuration::from_secs(10);
 
 /// Does the next thing for a pod.
-pub fn advance(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn advance(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'_, '_>) {
     if worker.deadline.is_some() || worker.aside.rejected.is_some() || worker.finished {
         return;
     }
@@ -164,7 +165,7 @@ fn start(
     worker: &mut Worker,
     index: usize,
     sandbox: SandboxId,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     let _ = sandbox;
@@ -215,7 +216,7 @@ pub fn started(
     worker: &mut Worker,
     index: usize,
     container: ContainerId,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     if worker.containers[index].container != Some(container)
@@ -267,7 +268,7 @@ pub fn tell_failed_start(worker: &Worker, container: Symbol, desk: &mut Desk<'_,
 pub fn post_started(
     worker: &mut Worker,
     index: usize,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     let Some(work) = worker.containers.get_mut(index) else {
@@ -300,7 +301,7 @@ pub fn start_failed(
     index: usize,
     container: ContainerId,
     code: i32,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     if worker.containers[index].container != Some(container) {
@@ -335,7 +336,7 @@ pub fn exited(
     container: ContainerId,
     code: i32,
     oom: bool,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     let work = &mut worker.containers[index];
@@ -390,7 +391,7 @@ fn ended(
 }
 
 /// What follows when containers have ended: back-offs, or the pod's end.
-fn after_end(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+fn after_end(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'_, '_>) {
     if worker.deadline.is_some() {
         stop_next(worker, desk);
         return;
@@ -410,7 +411,7 @@ fn after_end(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) 
 }
 
 /// Puts a container that is to run again into its back-off, if it has one.
-fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut Desk<'_, '_>) {
+fn back_off(worker: &mut Worker, index: usize, settings: &WorkerSettings, desk: &mut Desk<'_, '_>) {
     let work = &worker.containers[index];
     let ContainerState::Terminated(end) = &work.state else {
         return;
@@ -476,7 +477,7 @@ fn back_off(worker: &mut Worker, index: usize, settings: &Settings, desk: &mut D
 
 /// The relist: starts and ends since the last one become known. Answers whether a new size has become
 /// true.
-pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) -> bool {
+pub fn relist(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'_, '_>) -> bool {
     if worker.aside.restarting_all {
         restart_all::look(worker, settings, desk);
         return false;
@@ -531,7 +532,7 @@ pub fn relist(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>)
 pub fn sandbox_ready(
     worker: &mut Worker,
     sandbox: SandboxId,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     if worker.sandbox != Some(sandbox) {

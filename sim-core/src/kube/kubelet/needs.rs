@@ -117,6 +117,9 @@ pub fn missing(
     namespace: Symbol,
     desk: &Desk<'_, '_>,
 ) -> Option<(Arc<str>, String)> {
+    if needs.is_empty() {
+        return None;
+    }
     let namespace: Arc<str> = desk.ctx.symbols.text(namespace).into();
     needs.iter().find_map(|need| {
         let key = DocumentKey {

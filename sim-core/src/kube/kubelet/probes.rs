@@ -7,10 +7,10 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::substrate::order::{ContainerId, ContainerSpec, Flaw, Order, ProbeAction};
 
-use super::Settings;
 use super::desk::{Desk, Report, naming, sentence};
 use super::lifecycle::{MINIMUM_GRACE, advance};
 use super::lower::{LIVENESS, READINESS, STARTUP};
+use super::settings::WorkerSettings;
 use super::worker::{Step, StopReason, Worker};
 
 /// What a probe has found.
@@ -34,7 +34,7 @@ pub fn probed(
     index: usize,
     container: ContainerId,
     verdict: Verdict,
-    settings: &Settings,
+    settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
 ) {
     let Verdict { which, success, .. } = verdict;

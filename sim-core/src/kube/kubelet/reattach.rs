@@ -15,12 +15,13 @@ use crate::substrate::sandbox::SandboxState;
 use super::backoff;
 use super::desk::{Desk, Report};
 use super::lower::{LIVENESS, READINESS, STARTUP};
+use super::settings::WorkerSettings;
+use super::worker::ContainerWork;
 use super::worker::{Step, Worker};
-use super::{Settings, worker::ContainerWork};
 use super::{lifecycle, probes, stop};
 
 /// Takes over what a pod has on the machine.
-pub fn reattach(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn reattach(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'_, '_>) {
     worker.status_pending = false;
     worker.relist_at = None;
     worker.wake_at = None;
@@ -112,7 +113,7 @@ fn find_container(worker: &mut Worker, index: usize, desk: &Desk<'_, '_>) {
 }
 
 /// Verdicts that changed while nobody listened.
-fn hear_probes(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+fn hear_probes(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'_, '_>) {
     for index in 0..worker.containers.len() {
         let work = &worker.containers[index];
         let (Step::Running, Some(container)) = (work.step, work.container) else {

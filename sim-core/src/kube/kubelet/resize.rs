@@ -97,7 +97,7 @@ impl Kubelets {
             return true;
         }
         let verdict = self.judge_size(pod, &template, desk);
-        let settings = self.settings;
+        let settings = self.settings.workers;
         let generation = desk.store.generation(pod);
         match verdict {
             Verdict::Pending(reason, message) => {

@@ -13,9 +13,9 @@ use crate::kube::rows::pod::{ContainerState, Phase};
 use crate::kube::store::events::Message;
 use crate::substrate::order::Order;
 
-use super::Settings;
 use super::desk::{Desk, Report};
 use super::lifecycle::{MINIMUM_GRACE, advance};
+use super::settings::WorkerSettings;
 use super::worker::{Step, StopReason, Worker};
 
 /// Reason of a container's last end and of its waiting. Source: `pkg/kubelet/kubelet_pods.go`.
@@ -98,7 +98,7 @@ pub fn go_on(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
 }
 
 /// The kubelet looks at the runtime: where nothing is left, the pod begins anew.
-pub fn look(worker: &mut Worker, settings: &Settings, desk: &mut Desk<'_, '_>) {
+pub fn look(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'_, '_>) {
     let left = (0..worker.containers.len()).any(|index| {
         let step = worker.containers[index].step;
         !worker.lowered[index].ephemeral

@@ -11,9 +11,8 @@ use super::{Kubelets, backoff, resources};
 /// Configuration of all kubelets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Longest wait between restarts (`crashLoopBackOff.maxContainerRestartPeriod`).
-    /// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`.
-    pub max_restart_period: SimDuration,
+    /// What workers go by.
+    pub workers: WorkerSettings,
     /// Control groups and what goes with them.
     pub resources: resources::ResourceSettings,
     /// When pods are evicted.
@@ -24,10 +23,20 @@ pub struct Settings {
     pub images: ImageSettings,
 }
 
+/// What workers go by in every event of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerSettings {
+    /// Longest wait between restarts (`crashLoopBackOff.maxContainerRestartPeriod`).
+    /// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`.
+    pub max_restart_period: SimDuration,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            max_restart_period: backoff::MAX,
+            workers: WorkerSettings {
+                max_restart_period: backoff::MAX,
+            },
             resources: resources::ResourceSettings::default(),
             eviction: EvictionSettings::default(),
             shutdown: ShutdownSettings::default(),
@@ -72,7 +81,7 @@ impl Kubelets {
                 ("most", &backoff::MAX.exact()),
             ]));
         }
-        self.settings.max_restart_period = period;
+        self.settings.workers.max_restart_period = period;
         Ok(true)
     }
 
@@ -82,7 +91,10 @@ impl Kubelets {
         list.extend(self.settings.eviction.list());
         list.extend(self.settings.shutdown.list());
         list.extend(self.settings.images.list());
-        list.push((MAX_RESTART_PERIOD, self.settings.max_restart_period.exact()));
+        list.push((
+            MAX_RESTART_PERIOD,
+            self.settings.workers.max_restart_period.exact(),
+        ));
         list
     }
 }

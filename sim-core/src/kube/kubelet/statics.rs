@@ -250,7 +250,7 @@ impl Kubelets {
             worker.aside.write().rejected = rejected;
         }
         desk.taken_on(&worker, host);
-        let settings = self.settings;
+        let settings = self.settings.workers;
         lifecycle::advance(&mut worker, &settings, &mut desk);
         self.statics.insert(StaticPod {
             machine,
@@ -312,7 +312,7 @@ impl Kubelets {
             .trouble
             .get(&machine)
             .map_or((false, false), |trouble| (trouble.lost, trouble.restarted));
-        let settings = self.settings;
+        let settings = self.settings.workers;
         for pod in self.statics.on(machine) {
             let is_over = self.statics.get(pod).is_some_and(|own| {
                 let aside = &own.worker.aside;

@@ -501,6 +501,9 @@ impl Substrate {
     pub(in crate::substrate) fn settle(&mut self, scope: &mut Scope<'_>) {
         // What a sandbox answers may change with what it is asked; what it is asked does not change
         // with what it answers, so one round is enough.
+        if self.unsummed.is_empty() && self.touched.is_empty() {
+            return;
+        }
         let mut unsummed = std::mem::take(&mut self.unsummed);
         unsummed.sort_unstable();
         unsummed.dedup();
