@@ -9,6 +9,8 @@ pub mod uids;
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::api::kube::object::KubeSpec;
 use crate::base::name::{Name, Suffix};
 use crate::base::time::{SimDuration, SimTime};
@@ -520,7 +522,7 @@ fn pod_status(pod: &Value, status: &Value, containers: usize) -> PodStatus {
         "Unknown" => Phase::Unknown,
         _ => Phase::Pending,
     };
-    let mut list = Vec::with_capacity(containers);
+    let mut list = SmallVec::with_capacity(containers);
     for (spec, statuses) in [
         ("initContainers", "initContainerStatuses"),
         ("containers", "containerStatuses"),
@@ -539,7 +541,7 @@ fn pod_status(pod: &Value, status: &Value, containers: usize) -> PodStatus {
         sizes: None,
         restarting_all: condition(status, RESTARTING_ALL).map(|_| is(RESTARTING_ALL)),
         phase,
-        containers: list.into(),
+        containers: list,
         sandbox: None,
         ip: ip.map_or(0, u32::from),
         started: revive::time(fields::text(status, &["startTime"])),

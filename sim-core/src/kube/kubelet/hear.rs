@@ -6,7 +6,7 @@ use crate::base::arrange::Arrange;
 use crate::base::name::Rule;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
-use crate::kube::rows::pod::{ContainerState, ContainerStatus, PodRow, PodStatus, Termination};
+use crate::kube::rows::pod::{ContainerState, PodRow, PodStatus, Termination};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::Store;
 use crate::substrate::order::{MachineId, Order, Owner};
@@ -38,21 +38,14 @@ fn by_clock(pod: PodId, worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, Sim
         let clock = |at: SimTime| machines.wall(worker.machine, at);
         let ended = |end: &Arc<Termination>| timed(end, clock);
         status.started = status.started.map(clock);
-        status.containers = status
-            .containers
-            .iter()
-            .map(|one| ContainerStatus {
-                state: match &one.state {
-                    ContainerState::Running { started } => ContainerState::Running {
-                        started: clock(*started),
-                    },
-                    ContainerState::Terminated(end) => ContainerState::Terminated(ended(end)),
-                    ContainerState::Waiting { .. } => one.state.clone(),
-                },
-                last: one.last.as_ref().map(ended),
-                ..one.clone()
-            })
-            .collect();
+        for one in &mut status.containers {
+            match &mut one.state {
+                ContainerState::Running { started } => *started = clock(*started),
+                ContainerState::Terminated(end) => *end = ended(end),
+                ContainerState::Waiting { .. } => {}
+            }
+            one.last = one.last.as_ref().map(ended);
+        }
     }
     (status, machines.wall(worker.machine, now))
 }

@@ -347,8 +347,7 @@ impl Worker {
         // Source: `pkg/kubelet/status/status_manager.go` (`mergePodStatus`).
         let evicted = self.aside.evicted.as_ref();
         let evicted = evicted.filter(|_| phase == Phase::Failed);
-        let containers: Arc<[ContainerStatus]> =
-            self.containers.iter().map(ContainerWork::status).collect();
+        let containers = self.containers.iter().map(ContainerWork::status).collect();
         let serving = self
             .lowered
             .iter()

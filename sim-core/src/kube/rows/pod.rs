@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::base::name::Name;
 use crate::base::rare::{Nothing, Rare};
 use crate::base::time::{SimDuration, SimTime};
@@ -369,7 +371,7 @@ pub struct PodStatus {
     /// `status.phase`.
     pub phase: Phase,
     /// Containers in the order of the template, init containers first.
-    pub containers: Arc<[ContainerStatus]>,
+    pub containers: SmallVec<[ContainerStatus; 1]>,
     /// The sandbox, once there is one.
     pub sandbox: Option<SandboxId>,
     /// Its address, 0 when there is none.

@@ -306,12 +306,18 @@ impl Store {
         let same = (known.sandbox, known.ip, known.started)
             == (status.sandbox, status.ip, status.started)
             && same_aside
-            && known.containers == status.containers;
+            && *known.containers == *status.containers;
         if same && flags == old.flags && status.phase == old.phase {
             return;
         }
         let details = self.details.get_mut(pod.slot());
-        details.containers = status.containers;
+        match Arc::get_mut(&mut details.containers) {
+            // Where no snapshot shares them, they are written over.
+            Some(own) if own.len() == status.containers.len() => {
+                own.clone_from_slice(&status.containers);
+            }
+            Some(_) | None => details.containers = status.containers.as_slice().into(),
+        }
         details.sandbox = status.sandbox;
         details.ip = status.ip;
         details.started = status.started;
