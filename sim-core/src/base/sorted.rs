@@ -175,14 +175,27 @@ impl<K, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        // The last run that does not begin after the key.
-        let after = least(self.runs.len(), &mut |at| {
-            let first = self.runs[at].first();
-            first.is_some_and(|(first, _)| first.borrow() <= key)
+        // Many are empty for most of the time, and most have one run.
+        let run = match self.runs.len() {
+            0 => {
+                return Place {
+                    run: 0,
+                    at: 0,
+                    found: false,
+                };
+            }
+            1 => 0,
+            // The last run that does not begin after the key.
+            runs => least(runs, &mut |at| {
+                let first = self.runs[at].first();
+                first.is_some_and(|(first, _)| first.borrow().cmp(key).is_le())
+            })
+            .saturating_sub(1),
+        };
+        let entries = &self.runs[run];
+        let at = least(entries.len(), &mut |at| {
+            entries[at].0.borrow().cmp(key).is_lt()
         });
-        let run = after.saturating_sub(1);
-        let entries = self.runs.get(run).map_or(&[][..], Vec::as_slice);
-        let at = least(entries.len(), &mut |at| entries[at].0.borrow() < key);
         let found = entries
             .get(at)
             .is_some_and(|(other, _)| other.borrow().cmp(key).is_eq());

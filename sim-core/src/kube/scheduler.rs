@@ -59,7 +59,7 @@ use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
 use super::store::events::{Incarnation, Isomorphic, Message, NewEvent};
 use super::store::{Change, Store};
-use super::template::{PodTemplate, TemplateId};
+use super::template::TemplateId;
 
 use cache::Cache;
 use cycle::{Scratch, Search};
@@ -151,6 +151,16 @@ pub struct NodeVerdict {
     pub chosen: bool,
 }
 
+/// What is kept of a template.
+#[derive(Clone, Debug)]
+struct Standing {
+    demand: Arc<Demand>,
+    /// The profile that it asks for; `None`: another scheduler's.
+    profile: Option<usize>,
+    /// [`Scheduler::configured`] when that was found.
+    configured: u32,
+}
+
 /// Its state.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
@@ -163,7 +173,10 @@ pub struct Scheduler {
     gated: SortedSet<PodId>,
     /// Pods that it has evicted and that, as far as it has heard, are still there.
     victims: SortedSet<PodId>,
-    demands: Vec<Option<Arc<Demand>>>,
+    /// How often the profiles were others.
+    configured: u32,
+    /// By template.
+    standings: Vec<Option<Standing>>,
     qualified: Vec<(Symbol, Symbol)>,
     bindings: SortedMap<PodId, Binding>,
     decisions: Decisions,
@@ -188,7 +201,8 @@ impl Default for Scheduler {
             nominator: Nominator::default(),
             gated: SortedSet::new(),
             victims: SortedSet::new(),
-            demands: Vec::new(),
+            configured: 0,
+            standings: Vec::new(),
             qualified: Vec::new(),
             bindings: SortedMap::new(),
             decisions: Decisions::default(),
@@ -326,21 +340,33 @@ impl Scheduler {
         self.queue.pending()
     }
 
-    /// The profile that a pod asks for; `None`: another scheduler's.
-    fn profile_of(&self, template: &PodTemplate) -> Option<usize> {
-        self.profiles
-            .iter()
-            .position(|profile| profile.name == template.spec.scheduler_name)
+    /// What it keeps of a template.
+    fn standing(&mut self, id: TemplateId, store: &Store) -> &Standing {
+        let index = id.0 as usize;
+        if index >= self.standings.len() {
+            self.standings.resize(index + 1, None);
+        }
+        let slot = &mut self.standings[index];
+        let known = slot.take();
+        let standing = match known {
+            Some(standing) if standing.configured == self.configured => standing,
+            known => {
+                let template = store.template(id);
+                let mut profiles = self.profiles.iter();
+                let asked = &template.spec.scheduler_name;
+                Standing {
+                    demand: known
+                        .map_or_else(|| Arc::new(Demand::of(template)), |known| known.demand),
+                    profile: profiles.position(|profile| profile.name == *asked),
+                    configured: self.configured,
+                }
+            }
+        };
+        slot.insert(standing)
     }
 
     fn demand(&mut self, template: TemplateId, store: &Store) -> Arc<Demand> {
-        let index = template.0 as usize;
-        if index >= self.demands.len() {
-            self.demands.resize(index + 1, None);
-        }
-        self.demands[index]
-            .get_or_insert_with(|| Arc::new(Demand::of(store.template(template))))
-            .clone()
+        self.standing(template, store).demand.clone()
     }
 }
 

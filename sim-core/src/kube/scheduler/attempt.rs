@@ -7,7 +7,7 @@ use crate::kube::rows::PodId;
 use crate::kube::rows::pod::PodRow;
 use crate::kube::selector::Selector;
 use crate::kube::store::Store;
-use crate::kube::template::{PodTemplate, TemplateId};
+use crate::kube::template::PodTemplate;
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::cache::Taken;
@@ -18,7 +18,6 @@ use super::filter::Candidate;
 use super::matcher::Look;
 use super::plan::Plan;
 use super::plugins::{Plugin, PluginSet};
-use super::profile::Profile;
 use super::volumes::{self, Rejection, VolumeNeeds};
 use super::{CYCLE_TIME, Event, Scheduler, message};
 
@@ -83,21 +82,25 @@ impl Scheduler {
             self.queue.remove(pod);
             return;
         };
-        let template = store.template(row.template).clone();
-        let Some(profile) = self.profile_of(&template) else {
+        let standing = self.standing(row.template, store);
+        let Some(profile) = standing.profile else {
             self.queue.remove(pod);
             return;
         };
+        let demand = standing.demand.clone();
+        let template = store.template(row.template).clone();
         self.free_at = ctx.now + CYCLE_TIME;
-        let demand = self.demand(row.template, store);
         let look = Look {
             store,
             symbols: ctx.symbols,
         };
-        let key = (row.template.0, profile as u32);
+        let plan = self.plan(&row, profile, look);
         let profile = self.profiles[profile].clone();
-        let plan = self.plan(key, &row, &profile, look);
-        let needs = self.needs(&row, &template, look);
+        let needs = if demand.mounts {
+            self.needs(&row, &template, look)
+        } else {
+            Ok(VolumeNeeds::default())
+        };
         let none = VolumeNeeds::default();
         let candidate = Candidate {
             template: &template,
@@ -142,7 +145,7 @@ impl Scheduler {
                     live: true,
                 };
                 self.cache.place(pod, place, &demand, look);
-                self.cache.index.keep_plan(key, plan);
+                self.cache.index.keep_plan(row.template, plan);
                 let claims = needs.map_or_else(|_| Vec::new(), |needs| needs.waiting);
                 self.assume(
                     pod,
@@ -173,14 +176,14 @@ impl Scheduler {
                 found: Preempted::NotTried,
             },
             Decision::NoNodes => {
-                self.cache.index.keep_plan(key, plan);
+                self.cache.index.keep_plan(row.template, plan);
                 self.queue.fail(pod, ctx.now);
                 let text = message::NO_NODES.into();
                 report_failure(pod, &row, &text, None, store, ctx, out);
                 return;
             }
         };
-        self.cache.index.keep_plan(key, plan);
+        self.cache.index.keep_plan(row.template, plan);
         self.queue.reject(pod, failure.by, ctx.now);
         let mut nominated = self.nominator.node_of(pod);
         match failure.found {
@@ -199,13 +202,7 @@ impl Scheduler {
     }
 
     /// The rules of a pod about other pods, as they stand.
-    pub(super) fn plan(
-        &mut self,
-        key: (u32, u32),
-        row: &PodRow,
-        profile: &Profile,
-        look: Look<'_>,
-    ) -> Plan {
+    fn plan(&mut self, row: &PodRow, profile: usize, look: Look<'_>) -> Box<Plan> {
         if self.cache.index.reads_namespaces() {
             let documents = look.store.documents();
             let stamp = documents
@@ -222,11 +219,15 @@ impl Scheduler {
             self.cache.index.forget();
         }
         self.cache.count(look);
-        let services = self.services;
+        let made_for = (self.services, profile as u32);
+        let profile = &self.profiles[profile];
         let (index, nodes) = self.cache.split();
-        let kept = index.take_plan(key).filter(|plan| plan.is_fresh(services));
-        let template = TemplateId(key.0);
-        let mut plan = match kept {
+        let template = row.template;
+        let kept = index.take_plan(template);
+        if kept.is_none() {
+            index.count_plan();
+        }
+        let mut plan = match kept.filter(|plan| plan.is_of(made_for)) {
             Some(plan) => plan,
             None => {
                 let owner: Option<Arc<Selector>> = row
@@ -234,7 +235,14 @@ impl Scheduler {
                     .and_then(|owner| look.store.replica_set(owner))
                     .map(|set| set.selector.clone());
                 let at = (nodes, look);
-                Plan::make(template, owner.as_deref(), profile, services, index, at)
+                Box::new(Plan::make(
+                    template,
+                    owner.as_deref(),
+                    profile,
+                    made_for,
+                    index,
+                    at,
+                ))
             }
         };
         plan.extend(look.store.template(template), profile, index, (nodes, look));
@@ -248,9 +256,6 @@ impl Scheduler {
         template: &PodTemplate,
         look: Look<'_>,
     ) -> Result<VolumeNeeds, Rejection> {
-        if template.spec.volumes.is_empty() {
-            return Ok(VolumeNeeds::default());
-        }
         let name = row.name.text(look.symbols);
         let users = |claim: &str| volumes::users(claim, template.namespace, &self.cache, look);
         VolumeNeeds::find(&name, template, &users, look)

@@ -3,8 +3,9 @@
 //! A column holds for as long as the nodes do not change; of those that changed the cache keeps a
 //! list, so that a cycle looks anew at the few nodes that the last ones touched and at no other.
 //!
-//! Cost: seven bytes for each node and class beside the remembered [`Known`]s.
+//! Cost: eleven bytes for each node and class beside the remembered [`Known`]s.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
@@ -13,7 +14,7 @@ use super::cache::Cache;
 use super::explain::Verdict;
 use super::filter::{Candidate, Known};
 use super::message::Tally;
-use super::plugins::images;
+use super::plugins::{Plugin, images};
 use super::score::plain_scores;
 
 /// Classes of templates whose columns are kept.
@@ -21,7 +22,10 @@ const CLASSES_MAX: usize = 128;
 /// Lists of images whose columns are kept.
 const PICTURES_MAX: usize = 32;
 /// Images of a list that a column can tell apart.
-const IMAGES_MAX: usize = 4;
+pub const IMAGES_MAX: usize = 4;
+
+/// Total of a node that does not fit: whatever is added to it, one that fits has more.
+pub const UNFIT: i32 = i32::MIN / 2;
 
 /// The columns of one class.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +40,10 @@ pub struct Column {
     pub verdicts: Arc<Vec<Verdict>>,
     /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation, by place, where the node fits.
     pub marks: Vec<[u8; 2]>,
+    /// Their weighted sum, by place; [`UNFIT`] where the node does not fit.
+    pub totals: Vec<i32>,
+    /// Their weights.
+    weights: [i32; 2],
     /// Whether the node has taints which pods of the class would rather avoid, by place.
     avoided: Vec<bool>,
     /// One bit for each node that fits, by place.
@@ -70,6 +78,7 @@ impl Column {
 
     fn rebuild(&mut self, candidate: &Candidate<'_>, cache: &Cache) {
         self.order = cache.tree.version();
+        self.weights = plain_weights(candidate);
         self.said = None;
         self.refusals = Tally::default();
         (self.fits, self.unpreferred) = (0, 0);
@@ -77,6 +86,7 @@ impl Column {
         self.bits.clear();
         self.bits.resize(nodes.div_ceil(64), 0);
         self.marks.clear();
+        self.totals.clear();
         self.avoided.clear();
         self.verdicts = Arc::new(Vec::with_capacity(nodes));
         let verdicts = Arc::make_mut(&mut self.verdicts);
@@ -84,6 +94,7 @@ impl Column {
             let known = know(&mut self.known, candidate, cache, *slot);
             verdicts.push(known.now);
             self.marks.push([known.fit, known.balance]);
+            self.totals.push(total(known, self.weights));
             self.avoided.push(known.unpreferred > 0);
             self.unpreferred += u32::from(known.unpreferred > 0);
             if known.now == Verdict::Fits {
@@ -103,6 +114,7 @@ impl Column {
         self.unpreferred -= u32::from(avoided);
         self.unpreferred += u32::from(known.unpreferred > 0);
         self.marks[index] = [known.fit, known.balance];
+        self.totals[index] = total(known, self.weights);
         let before = self.verdicts[index];
         if before == known.now {
             return;
@@ -130,120 +142,201 @@ impl Column {
     pub fn agrees(&self, other: &Self) -> bool {
         self.verdicts == other.verdicts
             && self.marks == other.marks
+            && self.totals == other.totals
             && self.avoided == other.avoided
             && self.bits == other.bits
             && (self.fits, self.unpreferred) == (other.fits, other.unpreferred)
             && self.refusals.agrees(&other.refusals)
     }
 
-    /// The nodes that fit, from a place on and around, `wanted` of them at most. Returns how many
-    /// nodes had to be looked at for them.
-    pub fn find(&self, start: u32, wanted: u32, found: &mut Found) -> u32 {
+    /// Looks from a place on and around for nodes that fit, `wanted` of them at most.
+    pub fn find(&self, start: u32, wanted: u32) -> Window {
         let nodes = self.verdicts.len() as u32;
-        found.clear();
-        if self.fits == nodes {
-            let some = wanted.min(nodes);
-            let (tail, head) = (some.min(nodes - start), some.saturating_sub(nodes - start));
-            found.push(start, start + tail);
-            found.push(0, head);
-            return some;
+        let mut window = Window {
+            start,
+            looked_at: nodes,
+            fits: self.fits,
+            nodes,
+        };
+        if self.fits < wanted {
+            return window;
         }
-        for (from, to) in [(start, nodes), (0, start)] {
-            let mut word_start = from / 64 * 64;
-            while word_start < to {
-                let mut word = self.bits[word_start as usize / 64];
-                if word_start < from {
-                    word &= u64::MAX << (from - word_start);
-                }
-                if to - word_start < 64 {
-                    word &= (1 << (to - word_start)) - 1;
-                }
-                while word != 0 {
-                    let first = word.trailing_zeros();
-                    let length = (!(word >> first)).trailing_zeros();
-                    let place = word_start + first;
-                    let length = length.min(wanted - found.count);
-                    found.push(place, place + length);
-                    if found.count == wanted {
-                        return (place + length - 1 + nodes - start) % nodes + 1;
-                    }
-                    // What was below the run's end is zero but for the run itself.
-                    word &= !(u64::MAX >> (64 - length) << first);
-                }
-                word_start += 64;
+        window.fits = wanted;
+        window.looked_at = if self.fits == nodes {
+            wanted
+        } else {
+            self.turn_of(window, wanted - 1) + 1
+        };
+        window
+    }
+
+    /// Whether the node at a place fits.
+    pub fn fits_at(&self, place: u32) -> bool {
+        self.bits[place as usize / 64] & 1 << (place % 64) != 0
+    }
+
+    /// How many nodes of a window fit and are among these, one bit each, by place.
+    pub fn count(&self, window: Window, some: &[u64]) -> u32 {
+        let parts = window.parts().into_iter().flat_map(words);
+        parts
+            .map(|(word, mask)| (self.bits[word] & some[word] & mask).count_ones())
+            .sum()
+    }
+
+    /// The turn of the node that fits as the `rank`-th of a window, from 0. It is there.
+    pub fn turn_of(&self, window: Window, rank: u32) -> u32 {
+        if window.fits == window.looked_at {
+            return rank;
+        }
+        let mut left = rank;
+        for (word, mask) in window.parts().into_iter().flat_map(words) {
+            let bits = self.bits[word] & mask;
+            let here = bits.count_ones();
+            if left < here {
+                return window.turn(nth(word, bits, left)).unwrap_or(0);
             }
+            left -= here;
         }
-        nodes
+        0
+    }
+
+    /// The turn of the first node that `is_it`, among those on the left side of the tree that a heap
+    /// makes of the nodes of a window that fit: of ranks 0, 1, 3, 7, …
+    pub fn first_on_left(&self, window: Window, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut rank = 0;
+        if window.fits == window.looked_at {
+            while rank < window.fits {
+                if is_it(rank) {
+                    return Some(rank);
+                }
+                rank = 2 * rank + 1;
+            }
+            return None;
+        }
+        let mut before = 0;
+        for (word, mask) in window.parts().into_iter().flat_map(words) {
+            let bits = self.bits[word] & mask;
+            let after = before + bits.count_ones();
+            while rank < after {
+                let turn = window.turn(nth(word, bits, rank - before))?;
+                if is_it(turn) {
+                    return Some(turn);
+                }
+                rank = 2 * rank + 1;
+            }
+            before = after;
+        }
+        None
+    }
+
+    /// How many nodes of a window fit before that of a turn.
+    pub fn rank_of(&self, window: Window, turn: u32) -> u32 {
+        if window.fits == window.looked_at {
+            return turn;
+        }
+        let before = Window {
+            looked_at: turn,
+            ..window
+        };
+        let parts = before.parts().into_iter().flat_map(words);
+        parts
+            .map(|(word, mask)| (self.bits[word] & mask).count_ones())
+            .sum()
     }
 }
 
-/// Places that follow one another.
+/// The nodes that a cycle looked at: places that follow one another, around the end of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
-    from: u32,
-    to: u32,
-    /// How many were found before it.
-    before: u32,
+pub struct Window {
+    /// The first place.
+    pub start: u32,
+    /// How many places; the node at the first has turn 0.
+    pub looked_at: u32,
+    /// Nodes that fit, among them.
+    pub fits: u32,
+    /// All places.
+    nodes: u32,
 }
 
-/// Places in the order in which they were found, as runs: columns are read a run at a time.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    runs: Vec<Run>,
-    /// How many they are.
-    pub count: u32,
-}
-
-impl Found {
-    fn clear(&mut self) {
-        self.runs.clear();
-        self.count = 0;
-    }
-
-    fn push(&mut self, from: u32, to: u32) {
-        if from == to {
-            return;
-        }
-        let before = self.count;
-        self.count += to - from;
-        match self.runs.last_mut() {
-            Some(last) if last.to == from => last.to = to,
-            _ => self.runs.push(Run { from, to, before }),
-        }
+impl Window {
+    /// Up to the end of the order, and what comes after it.
+    fn parts(self) -> [Range<usize>; 2] {
+        let end = (self.start + self.looked_at) as usize;
+        let nodes = self.nodes as usize;
+        [
+            self.start as usize..end.min(nodes),
+            0..end.saturating_sub(nodes),
+        ]
     }
 
     /// The parts of a column by place.
-    pub fn parts<'a, T>(&'a self, column: &'a [T]) -> impl Iterator<Item = &'a [T]> {
-        let runs = self.runs.iter();
-        runs.map(|run| &column[run.from as usize..run.to as usize])
+    pub fn of<T>(self, column: &[T]) -> [&[T]; 2] {
+        self.parts().map(|part| &column[part])
     }
 
-    /// What a column by place says of each.
-    pub fn of<'a, T>(&'a self, column: &'a [T]) -> impl Iterator<Item = &'a T> {
-        self.parts(column).flatten()
+    /// The turn of a place; `None`: it was not looked at.
+    pub fn turn(self, place: u32) -> Option<u32> {
+        let turn = if place < self.start {
+            place + self.nodes - self.start
+        } else {
+            place - self.start
+        };
+        (turn < self.looked_at).then_some(turn)
     }
 
-    /// What a column by place says of each, with its place.
-    pub fn with_places<'a, T>(&'a self, column: &'a [T]) -> impl Iterator<Item = (u32, &'a T)> {
-        let runs = self.runs.iter();
-        runs.flat_map(|run| (run.from..).zip(&column[run.from as usize..run.to as usize]))
+    /// The place of a turn.
+    pub fn place(self, turn: u32) -> u32 {
+        let place = self.start + turn;
+        if place < self.nodes {
+            place
+        } else {
+            place - self.nodes
+        }
     }
+}
 
-    /// The place that was found as the `index`-th, from 0.
-    pub fn place(&self, index: u32) -> u32 {
-        let after = self.runs.partition_point(|run| run.before <= index);
-        let run = self.runs[after - 1];
-        run.from + (index - run.before)
+/// Place of a word's bit that is set as the `n`-th, from 0.
+fn nth(word: usize, mut bits: u64, n: u32) -> u32 {
+    for _ in 0..n {
+        bits &= bits - 1;
     }
+    word as u32 * 64 + bits.trailing_zeros()
+}
 
-    /// As the how manieth a place was found, from 0. `start`: where the search began.
-    pub fn index(&self, place: u32, start: u32) -> Option<u32> {
-        // The runs of those that were found after the end was reached come last.
-        let key = |place: u32| (place < start, place);
-        let after = self.runs.partition_point(|run| key(run.from) <= key(place));
-        let run = self.runs[after.checked_sub(1)?];
-        (place >= run.from && place < run.to).then(|| run.before + (place - run.from))
+/// The words of a stretch of bits, each with a mask of its bits.
+fn words(part: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
+    let (from, to) = (part.start, part.end);
+    (from / 64..to.div_ceil(64)).map(move |word| {
+        let mut mask = u64::MAX;
+        if word == from / 64 {
+            mask <<= from % 64;
+        }
+        if word == to / 64 {
+            mask &= (1 << (to % 64)) - 1;
+        }
+        (word, mask)
+    })
+}
+
+/// Weights of NodeResourcesFit and NodeResourcesBalancedAllocation; what asks for nothing is not
+/// balanced.
+pub(super) fn plain_weights(candidate: &Candidate<'_>) -> [i32; 2] {
+    let (profile, demand) = (candidate.profile, candidate.demand);
+    let weight = |plugin| profile.weight(plugin).cast_signed();
+    let asks = demand.milli_cpu > 0 || demand.memory > 0;
+    [
+        weight(Plugin::NodeResourcesFit),
+        i32::from(asks) * weight(Plugin::NodeResourcesBalancedAllocation),
+    ]
+}
+
+/// The weighted sum of a node's marks. Weights are 10,000 at most ([`super::config`]), so that no sum
+/// comes near the end of its type.
+fn total(known: Known, [by_fit, by_balance]: [i32; 2]) -> i32 {
+    if known.now != Verdict::Fits {
+        return UNFIT;
     }
+    by_fit * i32::from(known.fit) + by_balance * i32::from(known.balance)
 }
 
 /// What is known of a node, looked up or found out.
@@ -296,8 +389,6 @@ struct Picture {
 pub struct Columns {
     classes: FxHashMap<u32, Column>,
     pictures: FxHashMap<Vec<Arc<str>>, Picture>,
-    /// Score by mask, while one cycle lasts.
-    by_mask: Vec<u8>,
 }
 
 impl Columns {
@@ -353,22 +444,21 @@ impl Columns {
         self.classes.get_mut(&class)
     }
 
-    /// ImageLocality of these nodes. `false`: there are too many images for a column.
+    /// ImageLocality: which of the pod's images each node has, by place, and the score of each such
+    /// mask; nothing where no node has any. `None`: there are too many images for a column.
     pub fn images(
         &mut self,
         candidate: &Candidate<'_>,
         cache: &Cache,
-        found: &Found,
-        scores: &mut Vec<u8>,
-    ) -> bool {
+        by_mask: &mut Vec<u8>,
+    ) -> Option<&[u8]> {
         let wanted = &candidate.demand.images;
         if wanted.len() > IMAGES_MAX {
-            return false;
+            return None;
         }
-        scores.clear();
+        by_mask.clear();
         if !cache.has_images() {
-            scores.resize(found.count as usize, 0);
-            return true;
+            return Some(&[]);
         }
         if !self.pictures.contains_key(wanted) {
             if self.pictures.len() >= PICTURES_MAX {
@@ -376,14 +466,11 @@ impl Columns {
             }
             self.pictures.insert(wanted.clone(), Picture::default());
         }
-        let Some(picture) = self.pictures.get_mut(wanted) else {
-            return false;
-        };
+        let picture = self.pictures.get_mut(wanted)?;
         picture.catch_up(wanted, cache);
-        self.by_mask.clear();
         let nodes = cache.tree.len();
         let containers = candidate.demand.containers;
-        self.by_mask.extend((0..1_u32 << wanted.len()).map(|mask| {
+        by_mask.extend((0..1_u32 << wanted.len()).map(|mask| {
             let shares = wanted.iter().enumerate().map(|(bit, name)| {
                 let image = cache.image(name).filter(|_| mask & 1 << bit != 0);
                 image.map_or(0, |image| images::share(image.size, image.nodes, nodes))
@@ -391,11 +478,7 @@ impl Columns {
             let score = images::scaled(shares.sum(), containers);
             u8::try_from(score).expect("scores are 0 to 100")
         }));
-        for part in found.parts(&picture.masks) {
-            let by_mask = &self.by_mask;
-            scores.extend(part.iter().map(|mask| by_mask[usize::from(*mask)]));
-        }
-        true
+        Some(&picture.masks)
     }
 }
 
@@ -443,10 +526,11 @@ impl Picture {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn column(verdicts: &[Verdict]) -> Column {
+    /// A column of nodes of which the filters say this.
+    pub(in super::super) fn column(verdicts: &[Verdict]) -> Column {
         let mut column = Column {
             verdicts: Arc::new(verdicts.to_vec()),
             bits: vec![0; verdicts.len().div_ceil(64)],
@@ -478,7 +562,7 @@ mod tests {
 
     #[test]
     fn the_search_is_a_walk() {
-        for nodes in [1, 5, 63, 64, 65, 130] {
+        for nodes in [1, 5, 63, 64, 65, 128, 130] {
             for step in [1, 2, 3, 7, 64, 1_000] {
                 let verdicts: Vec<Verdict> = (0..nodes)
                     .map(|place| match (place + 1) % step {
@@ -487,19 +571,29 @@ mod tests {
                     })
                     .collect();
                 let column = column(&verdicts);
-                let mut found = Found::default();
+                let odd: Vec<u64> = vec![0xAAAA_AAAA_AAAA_AAAA; column.bits.len()];
                 let places: Vec<u32> = (0..nodes).collect();
                 for start in 0..nodes {
                     for wanted in [1, 2, 50, nodes] {
-                        let looked_at = column.find(start, wanted, &mut found);
-                        let all: Vec<u32> = found.of(&places).copied().collect();
-                        let walked = walk(&verdicts, start, wanted);
-                        assert_eq!((&all, looked_at), (&walked.0, walked.1));
+                        let window = column.find(start, wanted);
+                        let (found, looked_at) = walk(&verdicts, start, wanted);
+                        assert_eq!(window.looked_at, looked_at);
+                        assert_eq!(window.fits as usize, found.len());
+                        let all: Vec<u32> = window.of(&places).concat();
+                        assert_eq!(all.len() as u32, looked_at);
+                        let odd_ones = found.iter().filter(|place| **place % 2 == 1).count();
+                        assert_eq!(column.count(window, &odd) as usize, odd_ones);
                         for place in 0..nodes {
-                            let index = all.iter().position(|other| *other == place);
-                            let index = index.map(|index| index as u32);
-                            assert_eq!(found.index(place, start), index);
-                            assert!(index.is_none_or(|index| found.place(index) == place));
+                            let turn = all.iter().position(|other| *other == place);
+                            let turn = turn.map(|turn| turn as u32);
+                            assert_eq!(window.turn(place), turn);
+                            assert!(turn.is_none_or(|turn| window.place(turn) == place));
+                        }
+                        for (rank, place) in (0..).zip(&found) {
+                            let turn = window.turn(*place).expect("found in it");
+                            assert!(column.fits_at(*place));
+                            assert_eq!(column.turn_of(window, rank), turn);
+                            assert_eq!(column.rank_of(window, turn), rank);
                         }
                     }
                 }

@@ -203,7 +203,7 @@ pub fn run(
         return Decision::NoNodes;
     }
     let filters = candidate.profile.filters;
-    let named = if filters.has(Plugin::NodeAffinity) {
+    let named = if candidate.demand.requires && filters.has(Plugin::NodeAffinity) {
         affinity::named_nodes(&candidate.template.spec)
     } else {
         None

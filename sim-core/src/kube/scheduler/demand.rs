@@ -55,6 +55,12 @@ pub struct Demand {
     pub ports: SmallVec<[HostPort; 1]>,
     /// Whether it prefers nodes by affinity.
     pub prefers: bool,
+    /// Whether it requires nodes by affinity.
+    pub requires: bool,
+    /// Whether it has volumes.
+    pub mounts: bool,
+    /// Whether it waits for its scheduling gates.
+    pub gated: bool,
     /// Images of its init containers, containers and volumes, with their tags.
     pub images: Vec<Arc<str>>,
     /// Its init containers and containers.
@@ -97,6 +103,9 @@ impl Demand {
             ) + spec.overhead.memory_bytes.map_or(0, amount),
             ports: host_ports(spec),
             prefers: !spec.affinity.node_preferred.is_empty(),
+            requires: spec.affinity.node_required.is_some(),
+            mounts: !spec.volumes.is_empty(),
+            gated: !spec.scheduling_gates.is_empty(),
             images: spec
                 .init_containers
                 .iter()

@@ -215,50 +215,67 @@ pub struct Glance {
     pub verdicts: Option<Arc<Vec<Verdict>>>,
     /// The scorers that had a say, one bit each.
     pub said: u8,
-    /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation of the nodes that fit.
+    /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation, in the order of search.
     pub marks: Vec<[u8; 2]>,
-    /// Which of the rates of PodTopologySpread each has.
-    pub spread_kinds: Vec<u32>,
+    /// Which images each has, likewise; nothing where no node has any.
+    pub masks: Vec<u8>,
+    /// The score of ImageLocality by such a mask.
+    pub by_mask: Vec<u8>,
+    /// Value of the label that pods are spread by, by place; it decides, with the number of pods to be
+    /// spread that a node has, which of the rates the node has.
+    pub spread_values: Option<Arc<Vec<u32>>>,
+    /// Nodes that have some of those pods, in any order, as the how manieth they were looked at, and
+    /// their rates.
+    pub spread_counted: Vec<(u32, u32)>,
     /// Scores of PodTopologySpread, before and after they were normalised.
     pub spread_rates: Vec<(i32, u8)>,
-    /// Scores of ImageLocality.
-    pub images: Vec<u8>,
 }
 
 impl Glance {
+    /// Rates for each value of the label: one for each number of pods below this.
+    pub const COUNTS: u32 = 8;
+
     /// Forgets everything but the buffers.
     pub fn clear(&mut self) {
         (self.start, self.looked_at, self.said) = (0, 0, 0);
         self.verdicts = None;
         self.marks.clear();
-        self.spread_kinds.clear();
+        self.masks.clear();
+        self.by_mask.clear();
+        self.spread_values = None;
+        self.spread_counted.clear();
         self.spread_rates.clear();
-        self.images.clear();
     }
 
     /// The records of the nodes that were looked at.
     pub fn records(&self, weights: &[u32; SCORERS]) -> Vec<NodeRecord> {
         let nodes = self.order.len() as u32;
-        let mut feasible = 0;
-        let record = |turn: u32| {
-            let place = ((self.start + turn) % nodes) as usize;
-            let verdicts = self.verdicts.as_deref();
+        let places = (0..self.looked_at).map(|turn| ((self.start + turn) % nodes) as usize);
+        let values = self.spread_values.as_deref();
+        let mut rates: Vec<u32> = places
+            .clone()
+            .map(|place| values.map_or(0, |values| values[place]) * Self::COUNTS)
+            .collect();
+        for (turn, rate) in &self.spread_counted {
+            rates[*turn as usize] = *rate;
+        }
+        let verdicts = self.verdicts.as_deref();
+        let record = |(turn, place): (usize, usize)| {
             let mut record = NodeRecord {
                 slot: self.order[place],
                 verdict: verdicts.map_or(Verdict::Fits, |verdicts| verdicts[place]),
                 ..NodeRecord::default()
             };
             if record.verdict == Verdict::Fits {
-                self.rate(feasible, weights, &mut record);
-                feasible += 1;
+                self.rate(turn, rates[turn], weights, &mut record);
             }
             record
         };
-        (0..self.looked_at).map(record).collect()
+        places.enumerate().map(record).collect()
     }
 
     /// Fills the scores of one of the nodes that fit in.
-    fn rate(&self, index: usize, weights: &[u32; SCORERS], record: &mut NodeRecord) {
+    fn rate(&self, turn: usize, rate: u32, weights: &[u32; SCORERS], record: &mut NodeRecord) {
         let said = |place: usize| self.said & 1 << place != 0;
         let mut set = |place: usize, raw: i32, score: u8| {
             if said(place) {
@@ -268,17 +285,17 @@ impl Glance {
             }
         };
         set(TAINTS, 0, 100);
-        if let Some([fit, balance]) = self.marks.get(index) {
+        if let Some([fit, balance]) = self.marks.get(turn) {
             set(FIT, i32::from(*fit), *fit);
             set(BALANCE, i32::from(*balance), *balance);
         }
-        let kind = self.spread_kinds.get(index);
-        if let Some((raw, score)) = kind.and_then(|kind| self.spread_rates.get(*kind as usize)) {
+        if let Some((raw, score)) = self.spread_rates.get(rate as usize) {
             set(SPREAD, *raw, *score);
         }
-        if let Some(score) = self.images.get(index) {
-            set(IMAGES, i32::from(*score), *score);
-        }
+        let mask = self.masks.get(turn).copied().map(usize::from);
+        let score = mask.and_then(|mask| self.by_mask.get(mask)).copied();
+        let score = score.unwrap_or(0);
+        set(IMAGES, i32::from(score), score);
     }
 }
 

@@ -78,10 +78,11 @@ impl Scheduler {
             return (text, Preempted::Nothing);
         }
         let records = self.decisions.latest().map(DecisionRecord::records);
-        let demands = &self.demands;
+        let standings = &self.standings;
         let demand_of = |pod: PodId| {
             let id = look.store.pod(pod)?.template;
-            demands.get(id.0 as usize)?.clone()
+            let standing = standings.get(id.0 as usize)?.as_ref()?;
+            Some(standing.demand.clone())
         };
         let outcome = preemption::find(
             pod,

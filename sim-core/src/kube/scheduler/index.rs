@@ -25,6 +25,9 @@ use super::plugins::{affinity, taints};
 /// Plans kept; past that everything is counted anew.
 const PLANS_MAX: usize = 4_096;
 
+/// Values of a label, none among them, up to which the nodes of each are kept as bits.
+pub const HOLDERS_MAX: usize = 16;
+
 /// The nodes, as the index sees them.
 #[derive(Clone, Copy, Debug)]
 pub struct Nodes<'a> {
@@ -58,8 +61,12 @@ struct Column {
     values: Vec<u32>,
     names: FxHashMap<Arc<str>, u32>,
     /// The same in the order of search, and which version of that order; 0: of none.
-    by_place: Vec<u32>,
+    by_place: Arc<Vec<u32>>,
     order: u32,
+    /// By value, where there are few: one bit for each node that has it, by place.
+    holders: Vec<Vec<u64>>,
+    /// Whether every node has the label.
+    on_all: bool,
 }
 
 impl Column {
@@ -90,10 +97,19 @@ impl Column {
             return;
         }
         self.order = tree.version();
-        self.by_place.clear();
-        let values = &self.values;
-        let value = |slot: &u32| values.get(*slot as usize).copied().unwrap_or(0);
-        self.by_place.extend(tree.slots().iter().map(value));
+        let value = |slot: &u32| self.values.get(*slot as usize).copied().unwrap_or(0);
+        let by_place: Vec<u32> = tree.slots().iter().map(value).collect();
+        self.on_all = !by_place.contains(&0);
+        self.holders.clear();
+        let different = self.names.len() + 1;
+        if different <= HOLDERS_MAX {
+            let none = vec![0; by_place.len().div_ceil(64)];
+            self.holders.resize(different, none);
+            for (place, value) in by_place.iter().enumerate() {
+                self.holders[*value as usize][place / 64] |= 1 << (place % 64);
+            }
+        }
+        self.by_place = Arc::new(by_place);
     }
 }
 
@@ -134,8 +150,10 @@ struct Domains {
 
 #[derive(Debug, Default)]
 struct Base {
-    all: Counts,
+    /// Pods that are not being deleted.
     live: Counts,
+    /// Pods that are.
+    going: Counts,
     used: bool,
 }
 
@@ -151,7 +169,10 @@ pub struct Index {
     tallies: Vec<Tally>,
     tally_ids: FxHashMap<(u32, u32), u32>,
     domains: Vec<Domains>,
-    plans: FxHashMap<(u32, u32), Plan>,
+    /// By template.
+    plans: Vec<Option<Box<Plan>>>,
+    /// Templates of which a plan was made.
+    planned: usize,
     /// Templates with terms about other pods, in the order in which they were first placed.
     affine: Vec<u32>,
     /// Whether some rule asks for the labels of namespaces.
@@ -203,11 +224,11 @@ impl Index {
             self.base[index].used = true;
             self.meet(template, look);
         }
-        if all != 0 {
-            self.base[index].all.add(slot, all);
-        }
         if live != 0 {
             self.base[index].live.add(slot, live);
+        }
+        if all != live {
+            self.base[index].going.add(slot, all - live);
         }
         let links = self.links[index].take().unwrap_or_default();
         for source in &links {
@@ -293,13 +314,11 @@ impl Index {
                 continue;
             }
             let base = &self.base[template];
-            let counts = match &key {
-                SourceKey::Pods(_, true) => &base.live,
-                SourceKey::Pods(_, false) | SourceKey::Template(_) => &base.all,
-            };
-            counts.for_each(|slot, count| {
-                nodes.add(slot, i32::try_from(count).unwrap_or(i32::MAX));
-            });
+            let mut add = |slot, count| nodes.add(slot, i32::try_from(count).unwrap_or(i32::MAX));
+            base.live.for_each(&mut add);
+            if !matches!(key, SourceKey::Pods(_, true)) {
+                base.going.for_each(&mut add);
+            }
             self.links[template].get_or_insert_default().push(id);
         }
         self.sources.push(Source {
@@ -321,8 +340,10 @@ impl Index {
             key: key.into(),
             values: Vec::new(),
             names: FxHashMap::default(),
-            by_place: Vec::new(),
+            by_place: Arc::default(),
             order: 0,
+            holders: Vec::new(),
+            on_all: false,
         };
         for slot in nodes.slots {
             column.read(*slot, nodes.facts.get(*slot));
@@ -457,19 +478,28 @@ impl Index {
         }
     }
 
-    /// Takes out the plan of a template for a profile.
-    pub fn take_plan(&mut self, key: (u32, u32)) -> Option<Plan> {
-        self.plans.remove(&key)
+    /// Takes out the plan of a template.
+    pub fn take_plan(&mut self, template: TemplateId) -> Option<Box<Plan>> {
+        self.plans.get_mut(template.0 as usize)?.take()
     }
 
     /// Puts a plan back.
-    pub fn keep_plan(&mut self, key: (u32, u32), plan: Plan) {
-        self.plans.insert(key, plan);
+    pub fn keep_plan(&mut self, template: TemplateId, plan: Box<Plan>) {
+        let index = template.0 as usize;
+        if index >= self.plans.len() {
+            self.plans.resize(index + 1, None);
+        }
+        self.plans[index] = Some(plan);
     }
 
-    /// Whether so many plans are kept that it is better to start anew.
-    pub fn is_full(&self) -> bool {
-        self.plans.len() >= PLANS_MAX
+    /// Counts a template of which no plan was made before.
+    pub const fn count_plan(&mut self) {
+        self.planned += 1;
+    }
+
+    /// Whether there are so many plans that it is better to start anew.
+    pub const fn is_full(&self) -> bool {
+        self.planned >= PLANS_MAX
     }
 
     /// Templates with terms about other pods, from the given one on.
@@ -488,8 +518,19 @@ impl Index {
     }
 
     /// Values of a column by place, as they were last laid out.
-    pub fn by_place(&self, column: u32) -> &[u32] {
+    pub fn by_place(&self, column: u32) -> &Arc<Vec<u32>> {
         &self.columns[column as usize].by_place
+    }
+
+    /// The nodes that have a value, one bit each, by place, for each of a column's values, [`HOLDERS_MAX`]
+    /// at most; nothing where there are more.
+    pub fn holders(&self, column: u32) -> &[Vec<u64>] {
+        &self.columns[column as usize].holders
+    }
+
+    /// Whether every node has the label of a column.
+    pub fn is_on_all(&self, column: u32) -> bool {
+        self.columns[column as usize].on_all
     }
 
     /// Pods of a source by node.

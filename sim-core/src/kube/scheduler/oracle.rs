@@ -22,7 +22,10 @@ impl Scheduler {
         if !cache.priorities_agree() {
             found.push("scheduler: pods by priority are not those that are placed".to_owned());
         }
-        let demand_of = |id: TemplateId| self.demands.get(id.0 as usize)?.as_deref();
+        let demand_of = |id: TemplateId| {
+            let standing = self.standings.get(id.0 as usize)?.as_ref()?;
+            Some(&*standing.demand)
+        };
         if !cache.numbers_agree(demand_of) {
             found.push("scheduler: what nodes have left is not what their pods leave".to_owned());
         }
@@ -36,8 +39,8 @@ impl Scheduler {
         let (plan, volumes) = (Plan::default(), VolumeNeeds::default());
         let mut seen = SortedSet::new();
         for (id, class) in self.scratch.classes.all() {
-            let demand = self.demands.get(id.0 as usize).and_then(Option::as_deref);
-            let (Some(column), Some(demand)) = (self.scratch.columns.get(class), demand) else {
+            let (Some(column), Some(demand)) = (self.scratch.columns.get(class), demand_of(id))
+            else {
                 continue;
             };
             let template = store.template(id);

@@ -78,8 +78,8 @@ pub struct Plan {
     pub wishes: Vec<(i64, u32)>,
     /// How many templates with terms it has been compared with.
     seen: usize,
-    /// State of the Services that the default constraints were made for.
-    services: u64,
+    /// State of the Services that the default constraints were made for, and the profile.
+    made_for: (u64, u32),
 }
 
 impl Plan {
@@ -88,17 +88,18 @@ impl Plan {
         !(self.near.is_empty() && self.far.is_empty() && self.closed.is_empty())
     }
 
-    /// Whether it was made for this state of the Services.
-    pub const fn is_fresh(&self, services: u64) -> bool {
-        self.services == services
+    /// Whether it was made for this state of the Services and this profile.
+    pub fn is_of(&self, made_for: (u64, u32)) -> bool {
+        self.made_for == made_for
     }
 
-    /// Makes the plan of a template. `owner`: the selector of what controls the pod.
+    /// Makes the plan of a template. `owner`: the selector of what controls the pod. `made_for`: see
+    /// [`Self::is_of`].
     pub fn make(
         id: TemplateId,
         owner: Option<&Selector>,
         profile: &Profile,
-        services: u64,
+        made_for: (u64, u32),
         index: &mut Index,
         (nodes, look): (Nodes<'_>, Look<'_>),
     ) -> Self {
@@ -107,7 +108,7 @@ impl Plan {
         let spec = &template.spec;
         let labels = &template.labels;
         let mut plan = Self {
-            services,
+            made_for,
             ..Self::default()
         };
         let at = (nodes, look);

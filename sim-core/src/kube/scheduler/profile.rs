@@ -110,9 +110,11 @@ impl Default for Profile {
 impl Profile {
     /// Whether the two resource scores are the default ones, which have a quick way.
     pub fn has_plain_resources(&self) -> bool {
+        let are = |one: &str, other: &str| one == "cpu" && other == "memory";
         self.strategy == Strategy::LeastAllocated
-            && self.fit_resources == cpu_and_memory()
-            && matches!(&*self.balanced_resources, [one, other] if &**one == "cpu" && &**other == "memory")
+            && matches!(&*self.fit_resources, [one, other]
+                if are(&one.name, &other.name) && (one.weight, other.weight) == (1, 1))
+            && matches!(&*self.balanced_resources, [one, other] if are(one, other))
     }
 
     /// Whether filters leave any resource out.

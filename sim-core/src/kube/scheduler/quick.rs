@@ -1,42 +1,47 @@
 //! The quick way through a cycle, for pods whose filters read nothing but a node's own numbers: the
 //! same nodes, scores and winner as the long way gives, read from columns.
 //!
-//! Columns are in the order of search, so that the nodes that fit are runs of them and are read one
-//! after another. Estimate: a few nanoseconds for each node that is scored, none for those that do
-//! not fit.
+//! Columns are in the order of search, and what was looked at is a stretch of them: a node that does
+//! not fit has so small a total that it is never the best, and needs no branch. Estimate: one
+//! nanosecond for each node that is looked at, some more for each that has pods of the controller.
 
 use super::cache::Cache;
-use super::columns::{Column, Columns, Found};
+use super::columns::{Column, Columns, IMAGES_MAX, Window};
 use super::counts::Counts;
 use super::cycle::{Decision, Search};
 use super::explain::Glance;
 use super::filter::Candidate;
-use super::index::Index;
+use super::index::{HOLDERS_MAX, Index};
 use super::plan::Spread;
 use super::plugins::{MAX_NODE_SCORE, Plugin, spread};
 use super::score::{BALANCE, FIT, IMAGES, SPREAD, TAINTS};
 
 /// Values of a topology key beyond which a table of them is no gain.
 const VALUES_MAX: u32 = 1_024;
-/// Width of raw spreading scores up to which a table of them is made.
-const WIDTH_MAX: i64 = 1_024;
-
-/// Pods of one controller on one node below which a node is rated with all others like it.
-const COUNTS: u32 = 8;
-/// Kinds of nodes, to the spreading constraints, up to which each kind is rated instead of each node.
-const KINDS_MAX: u32 = 512;
+/// [`Glance::COUNTS`].
+const COUNTS: usize = Glance::COUNTS as usize;
 
 /// Buffers.
 #[derive(Debug, Default)]
 pub struct Quick {
-    found: Found,
-    sums: Vec<i64>,
+    /// By turn.
     totals: Vec<i32>,
+    sums: Vec<i64>,
     table: Vec<i64>,
-    seen: Vec<bool>,
-    /// Stride and number of values of each constraint in a node's kind.
-    digits: Vec<(u32, u32)>,
-    weighted: Vec<i32>,
+    /// How many nodes have each of the rates.
+    seen: Vec<u32>,
+    /// By rate: what it weighs more than that of no pods.
+    beyond: Vec<i32>,
+    /// Numbers of nodes and of values, and the weights of so many domains.
+    weights: [(u32, i64); 2],
+}
+
+/// [`spread::topology_weight`], found out anew only if the domains are not as many as before.
+fn weight_of(known: &mut (u32, i64), domains: u32) -> i64 {
+    if *known == (0, 0) || known.0 != domains {
+        *known = (domains, spread::topology_weight(domains));
+    }
+    known.1
 }
 
 /// Whether the quick way knows all scores of the candidate.
@@ -76,204 +81,230 @@ pub fn run(
         return None;
     }
     let nodes = cache.tree.len();
-    let start = search.next_start % nodes;
-    let looked_at = column.find(start, wanted, &mut quick.found);
-    let feasible = quick.found.count;
+    let window = column.find(search.next_start % nodes, wanted);
+    let (feasible, looked_at) = (window.fits, window.looked_at);
     glance.clear();
-    if feasible > 1
-        && scores(Plugin::ImageLocality)
-        && !columns.images(candidate, cache, &quick.found, &mut glance.images)
-    {
-        return None;
+    let mut masks = &[][..];
+    if feasible > 1 && scores(Plugin::ImageLocality) {
+        masks = columns.images(candidate, cache, &mut glance.by_mask)?;
     }
     glance.order = cache.tree.shared();
-    glance.start = start;
+    glance.start = window.start;
     glance.looked_at = looked_at;
     glance.verdicts = (feasible < looked_at).then(|| column.verdicts.clone());
-    search.next_start = (search.next_start + looked_at) % nodes;
-    if feasible == 0 {
-        return Some(Decision::Unschedulable {
-            tally: column.refusals.clone(),
-            absent: 0,
-            nodes,
-        });
-    }
-    let mut best = 0;
-    if feasible > 1 {
-        score(candidate, cache, column, quick, glance);
-        best = heap_root(&quick.totals);
-    }
+    search.next_start = (window.start + looked_at) % nodes;
+    let turn = match feasible {
+        0 => {
+            return Some(Decision::Unschedulable {
+                tally: column.refusals.clone(),
+                absent: 0,
+                nodes,
+            });
+        }
+        1 => column.turn_of(window, 0),
+        _ => {
+            score(candidate, cache, (column, window), masks, quick, glance);
+            heap_root(&quick.totals, column, window)
+        }
+    };
     Some(Decision::Bind {
-        slot: cache.tree.at(quick.found.place(best as u32)),
+        slot: cache.tree.at(window.place(turn)),
         feasible,
         nodes,
     })
 }
 
-/// Scores the feasible nodes; ImageLocality's are there already. Weights are 10,000 at most
-/// ([`super::config`]), so that no sum comes near the end of its type.
+/// Scores the nodes of a window. What all of them have alike is left out of the totals. Weights are
+/// 10,000 at most ([`super::config`]), so that no sum comes near the end of its type.
 fn score(
     candidate: &Candidate<'_>,
     cache: &Cache,
-    column: &Column,
+    (column, window): (&Column, Window),
+    masks: &[u8],
     quick: &mut Quick,
     glance: &mut Glance,
 ) {
-    let (profile, demand) = (candidate.profile, candidate.demand);
-    let weight = |plugin| profile.weight(plugin).cast_signed();
-    let mut base = 0;
-    if weight(Plugin::TaintToleration) > 0 {
-        // Nobody has a taint that matters, so that all are the best.
-        glance.said |= 1 << TAINTS;
-        base = weight(Plugin::TaintToleration).wrapping_mul(MAX_NODE_SCORE as i32);
+    let demand = candidate.demand;
+    let weight = |plugin| candidate.profile.weight(plugin).cast_signed();
+    let mut say = |scorer: usize, says: bool| glance.said |= u8::from(says) << scorer;
+    let by_spread = weight(Plugin::PodTopologySpread);
+    let spreads = by_spread > 0 && !candidate.plan.soft.is_empty();
+    let by_image = weight(Plugin::ImageLocality);
+    let asks = demand.milli_cpu > 0 || demand.memory > 0;
+    // Nobody has a taint that matters, so that all are the best.
+    say(TAINTS, weight(Plugin::TaintToleration) > 0);
+    say(FIT, weight(Plugin::NodeResourcesFit) > 0);
+    say(
+        BALANCE,
+        asks && weight(Plugin::NodeResourcesBalancedAllocation) > 0,
+    );
+    say(SPREAD, spreads);
+    say(IMAGES, by_image > 0);
+    quick.totals.clear();
+    for part in window.of(&column.totals) {
+        quick.totals.extend_from_slice(part);
     }
-    let by_fit = weight(Plugin::NodeResourcesFit);
-    if by_fit > 0 {
-        glance.said |= 1 << FIT;
-    }
-    let mut by_balance = 0;
-    if demand.milli_cpu > 0 || demand.memory > 0 {
-        by_balance = weight(Plugin::NodeResourcesBalancedAllocation);
-    }
-    if by_balance > 0 {
-        glance.said |= 1 << BALANCE;
-    }
-    for part in quick.found.parts(&column.marks) {
+    for part in window.of(&column.marks) {
         glance.marks.extend_from_slice(part);
     }
-    quick.totals.clear();
-    quick
-        .totals
-        .extend(glance.marks.iter().map(|[fit, balance]| {
-            let fit = by_fit.wrapping_mul(i32::from(*fit));
-            let balance = by_balance.wrapping_mul(i32::from(*balance));
-            base.wrapping_add(fit).wrapping_add(balance)
-        }));
-    let by_spread = weight(Plugin::PodTopologySpread);
-    if by_spread > 0 && !candidate.plan.soft.is_empty() {
-        glance.said |= 1 << SPREAD;
+    if spreads {
         let constraints = &candidate.plan.soft;
-        if !spread_kinds(constraints, cache, quick, glance) {
-            spreading(constraints, cache, quick, glance);
-        }
-        let rates = glance.spread_rates.iter();
-        quick.weighted.clear();
-        quick
-            .weighted
-            .extend(rates.map(|(_, score)| by_spread.wrapping_mul(i32::from(*score))));
-        for (kind, total) in glance.spread_kinds.iter().zip(&mut quick.totals) {
-            *total = total.wrapping_add(quick.weighted[*kind as usize]);
+        let at = (column, window);
+        if !spread_by_rate(constraints, by_spread, cache, at, quick, glance) {
+            spread_each(constraints, by_spread, cache, at, quick, glance);
         }
     }
-    let by_image = weight(Plugin::ImageLocality);
-    if by_image > 0 {
-        glance.said |= 1 << IMAGES;
-        for (score, total) in glance.images.iter().zip(&mut quick.totals) {
-            *total = total.wrapping_add(by_image.wrapping_mul(i32::from(*score)));
+    if !masks.is_empty() {
+        let mut table = [0; 1 << IMAGES_MAX];
+        for (weighted, score) in table.iter_mut().zip(&glance.by_mask) {
+            *weighted = by_image * i32::from(*score);
+        }
+        for part in window.of(masks) {
+            let at = glance.masks.len();
+            glance.masks.extend_from_slice(part);
+            if glance.by_mask.iter().any(|score| *score > 0) {
+                for (mask, total) in part.iter().zip(&mut quick.totals[at..]) {
+                    let score = table[usize::from(*mask) % table.len()];
+                    *total = total.wrapping_add(score);
+                }
+            }
         }
     }
 }
 
-/// PodTopologySpread without nodes that are left out, where few kinds of nodes are to be told apart:
-/// what the constraints read of a node is its kind, and each kind is rated once. `false`: there are
-/// too many.
-fn spread_kinds(
+/// PodTopologySpread by the node and by one label at most of few values: what the constraints read of a
+/// node is its value and how many of the pods it has, and each such pair is rated once. `false`: they
+/// are others, or there are too many pairs; nothing was changed.
+fn spread_by_rate(
     constraints: &[Spread],
+    by_spread: i32,
     cache: &Cache,
+    (column, window): (&Column, Window),
     quick: &mut Quick,
     glance: &mut Glance,
 ) -> bool {
     let index = &cache.index;
-    let kinds = &mut glance.spread_kinds;
-    kinds.clear();
-    kinds.resize(quick.found.count as usize, 0);
-    quick.digits.clear();
-    let mut all = 1_u32;
+    let (mut by_host, mut by_label) = (None, None);
     for constraint in constraints {
-        let values = index.by_place(constraint.column);
-        // Without the label it is the first of its kind.
-        let size = 1 + if constraint.hostname {
-            COUNTS
+        let known = if constraint.hostname {
+            &mut by_host
         } else {
-            index.different(constraint.column).min(KINDS_MAX)
+            &mut by_label
         };
-        if all * size > KINDS_MAX {
+        if known.replace(constraint).is_some() {
             return false;
         }
-        let mut rest = &mut kinds[..];
-        for part in quick.found.parts(values) {
-            let (some, others) = rest.split_at_mut(part.len());
-            rest = others;
-            if constraint.hostname {
-                for (value, kind) in part.iter().zip(some) {
-                    *kind = kind.wrapping_add(all.wrapping_mul(u32::from(*value != 0)));
-                }
-            } else {
-                for (value, kind) in part.iter().zip(some) {
-                    *kind = kind.wrapping_add(all.wrapping_mul(*value));
-                }
+    }
+    if by_host.is_some_and(|it| !index.is_on_all(it.column)) {
+        return false;
+    }
+    let seen = &mut quick.seen;
+    seen.clear();
+    match by_label {
+        Some(it) => {
+            let holders = index.holders(it.column);
+            seen.resize(holders.len() * COUNTS, 0);
+            for (seen, holders) in seen.chunks_exact_mut(COUNTS).zip(holders) {
+                seen[0] = column.count(window, holders);
             }
         }
-        if constraint.hostname {
-            let mut most = 0;
-            each_count(constraint, cache, &quick.found, |at, place, count| {
-                most = most.max(count);
-                if values[place as usize] != 0 {
-                    kinds[at] = kinds[at].wrapping_add(all.wrapping_mul(count));
-                }
-            });
-            if most >= COUNTS {
-                return false;
+        None => {
+            seen.resize(COUNTS, 0);
+            seen[0] = window.fits;
+        }
+    }
+    if seen.is_empty() {
+        return false;
+    }
+    // Nodes without the label are a domain, too.
+    let domains = seen.chunks_exact(COUNTS).filter(|it| it[0] > 0).count() as u32;
+    let values = by_label.map(|it| index.by_place(it.column));
+    let counted = &mut glance.spread_counted;
+    let mut most = 0;
+    if let Some(constraint) = by_host {
+        each_count(constraint, cache, window, |turn, place, count| {
+            if !column.fits_at(place) {
+                return;
+            }
+            most = most.max(count);
+            let value = values.map_or(0, |values| values[place as usize]);
+            let first = value.wrapping_mul(Glance::COUNTS);
+            let rate = first | (count % Glance::COUNTS);
+            let (none, some) = (&mut seen[first as usize], rate);
+            *none = none.wrapping_sub(1);
+            seen[some as usize] += 1;
+            counted.push((turn, rate));
+        });
+    }
+    if most as usize >= COUNTS {
+        counted.clear();
+        return false;
+    }
+    rate_seen((by_host, by_label), domains, (window, index), quick, glance);
+    let mut table = [0; HOLDERS_MAX];
+    quick.beyond.clear();
+    for (weight, rates) in table.iter_mut().zip(glance.spread_rates.chunks(COUNTS)) {
+        let weighted = |rate: &(i32, u8)| by_spread * i32::from(rate.1);
+        *weight = weighted(&rates[0]);
+        let beyond = rates.iter().map(|rate| weighted(rate) - *weight);
+        quick.beyond.extend(beyond);
+    }
+    if let Some(values) = values {
+        let mut totals = &mut quick.totals[..];
+        for part in window.of(values) {
+            let (some, others) = totals.split_at_mut(part.len());
+            totals = others;
+            for (value, total) in part.iter().zip(some) {
+                *total = total.wrapping_add(table[*value as usize % HOLDERS_MAX]);
             }
         }
-        quick.digits.push((all, size));
-        all *= size;
     }
-    quick.seen.clear();
-    quick.seen.resize(all as usize, false);
-    for kind in &*kinds {
-        quick.seen[*kind as usize] = true;
+    for (turn, rate) in &glance.spread_counted {
+        let total = &mut quick.totals[*turn as usize];
+        *total = total.wrapping_add(quick.beyond[*rate as usize]);
     }
-    let seen = |kind: &u32| quick.seen[*kind as usize];
+    glance.spread_values = values.cloned();
+    true
+}
+
+/// Rates the pairs of a value and a number of pods that some node has.
+fn rate_seen(
+    (by_host, by_label): (Option<&Spread>, Option<&Spread>),
+    domains: u32,
+    (window, index): (Window, &Index),
+    quick: &mut Quick,
+    glance: &mut Glance,
+) {
+    let [by_hosts, by_labels] = &mut quick.weights;
+    let host_weight = weight_of(by_hosts, window.fits);
+    let label_weight = weight_of(by_labels, domains);
+    let score = |constraint: &Spread, count: u32, weight| {
+        spread::constraint_score(count.into(), weight, constraint.max_skew.into())
+    };
+    let (mut least, mut most) = (i64::MAX, i64::MIN);
     quick.sums.clear();
-    quick.sums.resize(all as usize, 0);
-    for (constraint, (stride, size)) in constraints.iter().zip(&quick.digits) {
-        let digit = |kind: u32| kind / stride % size;
-        let domains = if constraint.hostname {
-            quick.found.count
-        } else {
-            quick.table.clear();
-            quick.table.resize(*size as usize, 0);
-            for kind in (0..all).filter(seen) {
-                quick.table[digit(kind) as usize] = 1;
+    for (value, counts) in (0..).zip(quick.seen.chunks_exact(COUNTS)) {
+        // Without the label the constraint adds nothing.
+        let by_label = by_label.filter(|_| value > 0);
+        let label = by_label.map_or(0, |it| score(it, it.count(index, value), label_weight));
+        for (count, nodes) in (0..).zip(counts) {
+            let host = by_host.map_or(0, |it| score(it, count, host_weight));
+            let raw = spread::rounded(label + host);
+            quick.sums.push(raw);
+            if *nodes > 0 {
+                least = least.min(raw);
+                most = most.max(raw);
             }
-            quick.table.iter().sum::<i64>() as u32
-        };
-        let weight = spread::topology_weight(domains);
-        let skew = i64::from(constraint.max_skew);
-        for kind in (0..all).filter(seen).filter(|kind| digit(*kind) > 0) {
-            let count = if constraint.hostname {
-                digit(kind) - 1
-            } else {
-                constraint.count(index, digit(kind))
-            };
-            quick.sums[kind as usize] += spread::constraint_score(count.into(), weight, skew);
         }
     }
-    for sum in &mut quick.sums {
-        *sum = spread::rounded(*sum);
-    }
-    let raws = || (0..all).filter(seen).map(|kind| quick.sums[kind as usize]);
-    let (least, most) = (raws().min().unwrap_or(0), raws().max().unwrap_or(0));
-    glance.spread_rates.extend((0..all).map(|kind| {
-        let raw = quick.sums[kind as usize];
-        if seen(&kind) {
-            rate(raw, least, most)
+    let rates = quick.sums.iter().zip(&quick.seen);
+    glance.spread_rates.extend(rates.map(|(raw, nodes)| {
+        if *nodes > 0 {
+            rate(*raw, least, most)
         } else {
             (0, 0)
         }
     }));
-    true
 }
 
 /// A raw score, and the score that it becomes.
@@ -289,61 +320,65 @@ fn rate(raw: i64, least: i64, most: i64) -> (i32, u8) {
     )
 }
 
-/// PodTopologySpread without nodes that are left out: each node, or each raw score, is rated.
-fn spreading(constraints: &[Spread], cache: &Cache, quick: &mut Quick, glance: &mut Glance) {
+/// PodTopologySpread without nodes that are left out: each node is rated.
+fn spread_each(
+    constraints: &[Spread],
+    by_spread: i32,
+    cache: &Cache,
+    (column, window): (&Column, Window),
+    quick: &mut Quick,
+    glance: &mut Glance,
+) {
     quick.sums.clear();
-    quick.sums.resize(quick.found.count as usize, 0);
+    quick.sums.resize(window.looked_at as usize, 0);
     for constraint in constraints {
         if constraint.hostname {
-            by_node(constraint, cache, quick);
+            by_node(constraint, cache, window, quick);
         } else {
-            by_value(constraint, &cache.index, quick);
+            by_value(constraint, &cache.index, (column, window), quick);
         }
     }
-    let (mut least, mut most) = (i64::MAX, i64::MIN);
     for sum in &mut quick.sums {
         *sum = spread::rounded(*sum);
-        least = least.min(*sum);
-        most = most.max(*sum);
     }
-    let kinds = &mut glance.spread_kinds;
-    kinds.clear();
-    if most - least <= WIDTH_MAX {
-        glance
-            .spread_rates
-            .extend((least..=most).map(|raw| rate(raw, least, most)));
-        kinds.extend(quick.sums.iter().map(|raw| (raw - least) as u32));
-    } else {
-        let rates = quick.sums.iter().map(|raw| rate(*raw, least, most));
-        glance.spread_rates.extend(rates);
-        kinds.extend(0..quick.sums.len() as u32);
+    let fits = |turn: &u32| column.fits_at(window.place(*turn));
+    let turns = || (0..window.looked_at).filter(fits);
+    let raws = || turns().map(|turn| quick.sums[turn as usize]);
+    let (least, most) = (raws().min().unwrap_or(0), raws().max().unwrap_or(0));
+    for turn in turns() {
+        let rated = rate(quick.sums[turn as usize], least, most);
+        quick.totals[turn as usize] += by_spread * i32::from(rated.1);
+        let at = glance.spread_rates.len() as u32;
+        glance.spread_counted.push((turn, at));
+        glance.spread_rates.push(rated);
     }
 }
 
-/// Visits the nodes that were found and have some of the pods of a constraint by node: as the how
-/// manieth each was found, its place, and how many pods it has.
+/// Visits the nodes of a window that have some of the pods of a constraint by node: turn, place, and how
+/// many pods.
+#[inline]
 fn each_count(
     constraint: &Spread,
     cache: &Cache,
-    found: &Found,
-    mut visit: impl FnMut(usize, u32, u32),
+    window: Window,
+    mut visit: impl FnMut(u32, u32, u32),
 ) {
-    let start = found.place(0);
     match cache.index.counts(constraint.source) {
         Counts::Few(list) => {
             for (slot, count) in list {
-                let place = cache.tree.place(*slot);
-                let at = place.and_then(|place| Some((found.index(place, start)?, place)));
-                if let Some((at, place)) = at {
-                    visit(at as usize, place, *count);
+                if let Some(place) = cache.tree.place(*slot)
+                    && let Some(turn) = window.turn(place)
+                {
+                    visit(turn, place, *count);
                 }
             }
         }
         Counts::Many(column) => {
-            for (at, (place, slot)) in found.with_places(cache.tree.slots()).enumerate() {
+            let slots = window.of(cache.tree.slots()).into_iter().flatten();
+            for (turn, slot) in (0..).zip(slots) {
                 let count = column.get(*slot as usize).copied().unwrap_or(0);
                 if count > 0 {
-                    visit(at, place, count);
+                    visit(turn, window.place(turn), count);
                 }
             }
         }
@@ -351,34 +386,43 @@ fn each_count(
 }
 
 /// A constraint whose domains are the nodes.
-fn by_node(constraint: &Spread, cache: &Cache, quick: &mut Quick) {
-    let weight = spread::topology_weight(quick.found.count);
+fn by_node(constraint: &Spread, cache: &Cache, window: Window, quick: &mut Quick) {
+    let weight = spread::topology_weight(window.fits);
     let skew = i64::from(constraint.max_skew);
     let values = cache.index.by_place(constraint.column);
     let none = spread::constraint_score(0, weight, skew);
-    for (value, sum) in quick.found.of(values).zip(&mut quick.sums) {
+    let nodes = window.of(values).into_iter().flatten();
+    for (value, sum) in nodes.zip(&mut quick.sums) {
         if *value != 0 {
             *sum += none;
         }
     }
     let sums = &mut quick.sums;
-    each_count(constraint, cache, &quick.found, |at, place, count| {
+    each_count(constraint, cache, window, |turn, place, count| {
         if values[place as usize] != 0 {
-            sums[at] += spread::constraint_score(count.into(), weight, skew) - none;
+            sums[turn as usize] += spread::constraint_score(count.into(), weight, skew) - none;
         }
     });
 }
 
 /// A constraint whose domains are the values of a label.
-fn by_value(constraint: &Spread, index: &Index, quick: &mut Quick) {
+fn by_value(
+    constraint: &Spread,
+    index: &Index,
+    (column, window): (&Column, Window),
+    quick: &mut Quick,
+) {
     let values = index.by_place(constraint.column);
     let different = index.different(constraint.column);
     quick.seen.clear();
-    quick.seen.resize(different as usize + 1, false);
-    for value in quick.found.of(values) {
-        quick.seen[*value as usize] = true;
+    quick.seen.resize(different as usize + 1, 0);
+    for place in (0..window.looked_at).map(|turn| window.place(turn)) {
+        if column.fits_at(place) {
+            quick.seen[values[place as usize] as usize] = 1;
+        }
     }
-    let domains = quick.seen.iter().filter(|seen| **seen).count() as u32;
+    // Nodes without the label are a domain, too.
+    let domains = quick.seen.iter().sum();
     let weight = spread::topology_weight(domains);
     quick.table.clear();
     quick.table.push(0);
@@ -386,28 +430,40 @@ fn by_value(constraint: &Spread, index: &Index, quick: &mut Quick) {
         let count = constraint.count(index, value);
         spread::constraint_score(count.into(), weight, constraint.max_skew.into())
     }));
-    for (value, sum) in quick.found.of(values).zip(&mut quick.sums) {
+    let nodes = window.of(values).into_iter().flatten();
+    for (value, sum) in nodes.zip(&mut quick.sums) {
         *sum += quick.table[*value as usize];
     }
 }
 
-/// As [`super::cycle::heap_root`] without the heap: what comes to the root is, among the largest,
-/// the one that a walk through the tree meets first, parents before children, left before right.
-fn heap_root(totals: &[i32]) -> usize {
-    let most = totals.iter().copied().max().unwrap_or(0);
+/// The turn that [`super::cycle::heap_root`] finds, without the heap: what comes to the root is, among
+/// the largest, the one that a walk through the tree meets first, parents before children, left before
+/// right.
+fn heap_root(totals: &[i32], column: &Column, window: Window) -> u32 {
+    let most = totals.iter().fold(i32::MIN, |most, total| most.max(*total));
+    // The walk goes down the left side first.
+    let is_best = |turn: u32| totals[turn as usize] == most;
+    if let Some(turn) = column.first_on_left(window, is_best) {
+        return turn;
+    }
+    // Where a node of the tree is: the way down to it, and then how deep it is.
     let path = |place: u32| {
         let zeros = place.leading_zeros();
-        (place << zeros, 32 - zeros)
+        u64::from(place << zeros) << 32 | u64::from(32 - zeros)
     };
-    let (mut best, mut first) = (0, (u32::MAX, u32::MAX));
-    for (index, _) in totals
-        .iter()
-        .enumerate()
-        .filter(|(_, total)| **total == most)
-    {
-        let path = path(index as u32 + 1);
-        if path < first {
-            (best, first) = (index, path);
+    let (mut best, mut first) = (0, u64::MAX);
+    /// Totals that are compared at once.
+    const TOGETHER: usize = 16;
+    for (from, some) in (0..).step_by(TOGETHER).zip(totals.chunks(TOGETHER)) {
+        let is_most = |total: &i32| *total == most;
+        if !some.iter().fold(false, |any, total| any | is_most(total)) {
+            continue;
+        }
+        for (turn, _) in (from..).zip(some).filter(|(_, total)| is_most(total)) {
+            let path = path(column.rank_of(window, turn) + 1);
+            if path < first {
+                (best, first) = (turn, path);
+            }
         }
     }
     best
@@ -415,6 +471,9 @@ fn heap_root(totals: &[i32]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::UNFIT;
+    use super::super::columns::tests::column;
+    use super::super::explain::Verdict;
     use super::*;
     use crate::base::rng::{Seed, Stream};
 
@@ -423,11 +482,32 @@ mod tests {
         let mut stream = Stream::new(Seed(1), "test", 0, 0);
         let mut heap = Vec::new();
         for length in 1..200 {
-            for range in [1, 2, 3, 10, 1000] {
-                let totals: Vec<i64> = (0..length).map(|_| stream.below(range) as i64).collect();
-                let known = super::super::cycle::heap_root(&totals, &mut heap);
-                let narrow: Vec<i32> = totals.iter().map(|total| *total as i32).collect();
-                assert_eq!(heap_root(&narrow), known, "{totals:?}");
+            for (range, gaps) in [(1, 1), (2, 3), (3, 1), (10, 2), (1000, 5), (1000, 1)] {
+                let verdicts: Vec<Verdict> = (0..length)
+                    .map(|_| match stream.below(gaps) {
+                        0 => Verdict::Fits,
+                        _ => Verdict::Taint,
+                    })
+                    .collect();
+                let column = column(&verdicts);
+                let window = column.find(stream.below(length), u32::MAX);
+                let turns = (0..length).filter(|turn| column.fits_at(window.place(*turn)));
+                let turns: Vec<u32> = turns.collect();
+                let mut totals = vec![UNFIT; length as usize];
+                for turn in &turns {
+                    totals[*turn as usize] = stream.below(range) as i32;
+                }
+                let known = turns.iter().map(|turn| totals[*turn as usize].into());
+                let known: Vec<i64> = known.collect();
+                if known.is_empty() {
+                    continue;
+                }
+                let root = super::super::cycle::heap_root(&known, &mut heap);
+                assert_eq!(
+                    heap_root(&totals, &column, window),
+                    turns[root],
+                    "{totals:?}"
+                );
             }
         }
     }

@@ -16,6 +16,7 @@ impl Scheduler {
         fresh.queue.initial_backoff = self.queue.initial_backoff;
         fresh.queue.max_backoff = self.queue.max_backoff;
         fresh.profiles.clone_from(&self.profiles);
+        fresh.configured = self.configured;
         // Explanations of earlier decisions are for readers, not the process's memory.
         std::mem::swap(&mut fresh.decisions, &mut self.decisions);
         *self = fresh;

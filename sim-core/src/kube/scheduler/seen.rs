@@ -10,13 +10,13 @@ use crate::kube::store::Store;
 use crate::kube::template::TemplateId;
 use crate::substrate::Context;
 
-use super::Scheduler;
 use super::cache::{NodeView, Taken};
 use super::demand::Demand;
 use super::hints::{self, Waiting};
 use super::matcher::Look;
 use super::nominator::Guest;
 use super::plugins::{Plugin, PluginSet};
+use super::{Scheduler, Standing};
 
 impl Scheduler {
     /// Whether what is known of a pod was made from another template than it has now.
@@ -42,7 +42,8 @@ impl Scheduler {
         if row.phase.is_terminal() {
             return;
         }
-        let demand = self.demand(row.template, store);
+        let standing = self.standing(row.template, store);
+        let (demand, profile) = (standing.demand.clone(), standing.profile);
         let look = Look {
             store,
             symbols: ctx.symbols,
@@ -67,17 +68,16 @@ impl Scheduler {
                 self.cache.place(pod, place, &demand, look);
             }
             let came = store.template(row.template);
-            let demands = &self.demands;
+            let standings = &self.standings;
             self.queue.announce(ctx.now, |group, by| {
-                hints::pod_came(waiting(demands, group, by, store), came, look)
+                hints::pod_came(waiting(standings, group, by, store), came, look)
             });
             return;
         }
-        let template = store.template(row.template);
-        if self.profile_of(template).is_none() {
+        if profile.is_none() {
             return;
         }
-        if !template.spec.scheduling_gates.is_empty() {
+        if demand.gated {
             self.gated.insert(pod);
             return;
         }
@@ -99,7 +99,10 @@ impl Scheduler {
                 .queue
                 .add(pod, demand.priority, row.template.0, ctx.now),
             Some(known) if known != row.template.0 => {
-                let old = store.template(TemplateId(known));
+                let (old, template) = (
+                    store.template(TemplateId(known)),
+                    store.template(row.template),
+                );
                 let now = ctx.now;
                 self.queue
                     .update(pod, demand.priority, row.template.0, now, |by| {
@@ -141,10 +144,11 @@ impl Scheduler {
         look: Look<'_>,
         now: SimTime,
     ) {
-        let demands = &self.demands;
+        let standings = &self.standings;
         let gone = look.store.template(gone);
         self.queue.announce(now, |group, by| {
-            hints::pod_gone(waiting(demands, group, by, look.store), (gone, freed), look)
+            let waiting = waiting(standings, group, by, look.store);
+            hints::pod_gone(waiting, (gone, freed), look)
         });
     }
 
@@ -168,9 +172,9 @@ impl Scheduler {
             symbols: ctx.symbols,
         };
         self.cache.remove_node(node, look);
-        let demands = &self.demands;
+        let standings = &self.standings;
         self.queue.announce(ctx.now, |group, by| {
-            hints::node_gone(waiting(demands, group, by, store))
+            hints::node_gone(waiting(standings, group, by, store))
         });
     }
 
@@ -212,10 +216,10 @@ impl Scheduler {
         if change.is_nothing() {
             return;
         }
-        let (demands, cache) = (&self.demands, &self.cache);
+        let (standings, cache) = (&self.standings, &self.cache);
         self.queue.announce(ctx.now, |group, by| {
             hints::node(
-                waiting(demands, group, by, store),
+                waiting(standings, group, by, store),
                 change,
                 cache,
                 node.slot(),
@@ -226,15 +230,16 @@ impl Scheduler {
 
 /// The pods of a group in the queue.
 fn waiting<'a>(
-    demands: &'a [Option<Arc<Demand>>],
+    standings: &'a [Option<Standing>],
     group: u32,
     by: PluginSet,
     store: &'a Store,
 ) -> Waiting<'a> {
     Waiting {
         template: store.template(TemplateId(group)),
-        demand: demands[group as usize]
-            .as_deref()
+        demand: standings[group as usize]
+            .as_ref()
+            .map(|standing| &*standing.demand)
             .expect("a pod in the queue was seen"),
         by,
     }

@@ -40,6 +40,7 @@ impl Scheduler {
         self.queue.initial_backoff = configuration.initial_backoff;
         self.queue.max_backoff = configuration.max_backoff;
         self.profiles = configuration.profiles;
+        self.configured += 1;
         self.scratch.forget();
         self.cache.index.forget();
     }
