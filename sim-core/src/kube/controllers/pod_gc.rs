@@ -30,12 +30,8 @@ pub struct PodGc {
 }
 
 impl PodGc {
-    /// A pod was written or has gone.
-    pub fn pod_changed(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
-        let ended = turn
-            .store
-            .pod(pod)
-            .is_some_and(|row| row.phase.is_terminal());
+    /// A pod was written or has gone. `ended`: it is there, and has ended.
+    pub fn pod_changed(&mut self, pod: PodId, ended: bool, turn: &mut Turn<'_, '_>) {
         if !ended {
             self.ended.remove(&pod);
         } else if self.ended.insert(pod) && self.surplus(turn) > 0 {

@@ -2,7 +2,7 @@
 //! their node are deleted. Source: `pkg/controller/tainteviction/taint_eviction.go`.
 
 use crate::api::kube::affinity::{Taint, TaintEffect, Toleration};
-use crate::base::name::Rule;
+use crate::base::name::{Name, Rule};
 use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
@@ -132,7 +132,7 @@ impl TaintEviction {
     /// A pod's timer is stopped: it stays, goes at once, or is gone.
     pub fn forget(&mut self, pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
         if self.timers.remove(&pod).is_some() {
-            tell("Cancelling deletion of Pod", row, turn);
+            tell("Cancelling deletion of Pod {}/{}", row, turn);
         }
     }
 
@@ -163,11 +163,9 @@ impl TaintEviction {
 }
 
 /// An event about a pod by its name alone.
-fn tell(what: &str, row: &PodRow, turn: &mut Turn<'_, '_>) {
+fn tell(sentence: &'static str, row: &PodRow, turn: &mut Turn<'_, '_>) {
     let namespace = turn.store.template(row.template).namespace;
-    let symbols = &turn.ctx.symbols;
-    let (space, name) = (symbols.text(namespace), row.name.text(symbols));
-    let message = Message::Text(format!("{what} {space}/{name}").into());
+    let message = Message::Names(sentence, Name::plain(namespace), row.name);
     turn.normal(
         ("Pod", namespace, row.name),
         "taint-eviction-controller",
@@ -181,7 +179,7 @@ fn evict(pod: PodId, rule: Option<Rule>, turn: &mut Turn<'_, '_>) {
     let Some(row) = turn.store.pod(pod).copied() else {
         return;
     };
-    tell("Marking for deletion Pod", &row, turn);
+    tell("Marking for deletion Pod {}/{}", &row, turn);
     // Tried five times within 50 ms, then given up. Source: `taint_eviction.go` (`deletePodHandler`).
     let user = "system:serviceaccount:kube-system:taint-eviction-controller";
     if super::admission::judge_delete(user, pod, turn).is_err() {

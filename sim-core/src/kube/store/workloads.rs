@@ -74,6 +74,7 @@ impl Store {
         if let Some(row) = self.replica_sets.get(id) {
             glance((row.creating, row.ordinal, row.template, row.first_pod));
             glance((row.kind, row.pods.active, row.status.active));
+            glance(self.template(row.template).refers);
         }
     }
 
