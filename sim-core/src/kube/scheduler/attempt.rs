@@ -273,7 +273,8 @@ impl Scheduler {
             Decision::Bind { slot, feasible, .. } => (
                 Some(*slot),
                 if self.scratch.glanced {
-                    self.scratch.glance.said
+                    let glance = self.scratch.glance.as_ref();
+                    glance.map_or(0, |glance| glance.said)
                 } else if *feasible > 1 {
                     self.scratch.board.said()
                 } else {
@@ -291,14 +292,13 @@ impl Scheduler {
             weights: Plugin::SCORERS.map(|plugin| candidate.profile.weight(plugin)),
             extended: candidate.demand.extended.to_vec(),
             nodes: if self.scratch.glanced {
-                Looked::Glance(Arc::new(std::mem::take(&mut self.scratch.glance)))
+                Looked::Glance(self.scratch.glance.take().unwrap_or_default())
             } else {
                 Looked::Records(Arc::new(self.scratch.records.clone()))
             },
         };
-        if let Some(used) = self.decisions.keep(record) {
-            self.scratch.glance = used;
-        }
+        let used = self.decisions.keep(record);
+        self.scratch.glance = self.scratch.glance.take().or(used);
     }
 }
 

@@ -229,19 +229,20 @@ impl Column {
         None
     }
 
-    /// How many nodes of a window fit before that of a turn.
-    pub fn rank_of(&self, window: Window, turn: u32) -> u32 {
-        if window.fits == window.looked_at {
-            return turn;
-        }
-        let before = Window {
-            looked_at: turn,
-            ..window
-        };
-        let parts = before.parts().into_iter().flat_map(words);
-        parts
-            .map(|(word, mask)| (self.bits[word] & mask).count_ones())
-            .sum()
+    /// A window in short stretches: turn of the first node, how many nodes, and one bit for each that
+    /// fits, the first one's lowest.
+    pub fn stretches(&self, window: Window) -> impl Iterator<Item = (usize, usize, u64)> {
+        let mut turn = 0;
+        let parts = window.parts().into_iter().flat_map(words);
+        parts.map(move |(word, mask)| {
+            let (first, nodes) = (turn, mask.count_ones() as usize);
+            turn += nodes;
+            (
+                first,
+                nodes,
+                (self.bits[word] & mask) >> mask.trailing_zeros(),
+            )
+        })
     }
 }
 
@@ -387,7 +388,7 @@ struct Picture {
 /// All columns.
 #[derive(Debug, Default)]
 pub struct Columns {
-    classes: FxHashMap<u32, Column>,
+    classes: FxHashMap<u32, Box<Column>>,
     pictures: FxHashMap<Vec<Arc<str>>, Picture>,
 }
 
@@ -403,7 +404,7 @@ impl Columns {
         clippy::disallowed_methods,
         reason = "the least is the same in any order"
     )]
-    pub fn take(&mut self, class: u32) -> Column {
+    pub fn take(&mut self, class: u32) -> Box<Column> {
         if self.classes.len() >= CLASSES_MAX && !self.classes.contains_key(&class) {
             let ages = self.classes.iter();
             let oldest = ages.min_by_key(|(class, column)| (column.cursor, **class));
@@ -415,13 +416,13 @@ impl Columns {
     }
 
     /// Puts them back.
-    pub fn keep(&mut self, class: u32, column: Column) {
+    pub fn keep(&mut self, class: u32, column: Box<Column>) {
         self.classes.insert(class, column);
     }
 
     /// The columns of a class as they are.
     pub fn get(&self, class: u32) -> Option<&Column> {
-        self.classes.get(&class)
+        self.classes.get(&class).map(|column| &**column)
     }
 
     /// Whether every list of images, brought up to date, says of each node what the node says.
@@ -441,7 +442,7 @@ impl Columns {
 
     /// The columns of a class, if it is known.
     pub fn get_mut(&mut self, class: u32) -> Option<&mut Column> {
-        self.classes.get_mut(&class)
+        self.classes.get_mut(&class).map(|column| &mut **column)
     }
 
     /// ImageLocality: which of the pod's images each node has, by place, and the score of each such
@@ -589,11 +590,17 @@ pub(super) mod tests {
                             assert_eq!(window.turn(place), turn);
                             assert!(turn.is_none_or(|turn| window.place(turn) == place));
                         }
+                        let mut turns = Vec::new();
+                        for (first, nodes, bits) in column.stretches(window) {
+                            let fit = (0..nodes).filter(|at| bits & 1 << at != 0);
+                            turns.extend(fit.map(|at| first + at));
+                        }
+                        let known = found.iter().filter_map(|place| window.turn(*place));
+                        assert!(known.eq(turns.iter().map(|turn| *turn as u32)));
                         for (rank, place) in (0..).zip(&found) {
                             let turn = window.turn(*place).expect("found in it");
                             assert!(column.fits_at(*place));
                             assert_eq!(column.turn_of(window, rank), turn);
-                            assert_eq!(column.rank_of(window, turn), rank);
                         }
                     }
                 }

@@ -137,7 +137,7 @@ pub struct Scratch {
     pub columns: Columns,
     quick: Quick,
     /// What the last cycle saw, if it went the quick way.
-    pub glance: Glance,
+    pub glance: Option<Arc<Glance>>,
     /// Whether it did.
     pub glanced: bool,
     /// Which templates are the same to a node.
@@ -241,6 +241,7 @@ pub fn run(
             glance,
             ..
         } = scratch;
+        let glance = Arc::make_mut(glance.get_or_insert_default());
         let buffers = (columns, quick, glance);
         if let Some(decision) = quick::run(candidate, cache, search, wanted, &column, buffers) {
             scratch.glanced = true;

@@ -356,7 +356,7 @@ pub struct Decisions {
 impl Decisions {
     /// Keeps a decision, forgetting the oldest. Returns what was seen for one of those, if nobody
     /// else looks at it: its buffers are used again.
-    pub fn keep(&mut self, decision: DecisionRecord) -> Option<Glance> {
+    pub fn keep(&mut self, decision: DecisionRecord) -> Option<Arc<Glance>> {
         let nodes = decision.nodes.len();
         let mut used = None;
         while self.kept.len() >= DECISIONS_MAX
@@ -366,8 +366,10 @@ impl Decisions {
                 break;
             };
             self.records -= oldest.nodes.len();
-            if let Looked::Glance(glance) = oldest.nodes {
-                used = Arc::try_unwrap(glance).ok();
+            if let Looked::Glance(mut glance) = oldest.nodes
+                && Arc::get_mut(&mut glance).is_some()
+            {
+                used = Some(glance);
             }
         }
         self.records += nodes;

@@ -157,6 +157,15 @@ struct Base {
     used: bool,
 }
 
+/// Which sources and templates can have to do with one another, as far as a value says.
+#[derive(Debug, Default)]
+struct Valued {
+    /// Templates with a label of the value.
+    templates: Vec<u32>,
+    /// Sources of pods that have such a label.
+    sources: Vec<u32>,
+}
+
 /// The counts.
 #[derive(Debug, Default)]
 pub struct Index {
@@ -165,6 +174,13 @@ pub struct Index {
     links: Vec<Option<Vec<u32>>>,
     sources: Vec<Source>,
     source_ids: FxHashMap<SourceKey, u32>,
+    /// Templates that are used.
+    used: Vec<u32>,
+    /// By a label's value, whatever its key, the place of what has it.
+    values: FxHashMap<Arc<str>, u32>,
+    valued: Vec<Valued>,
+    /// Sources of pods that need not have some label's value.
+    loose: Vec<u32>,
     columns: Vec<Column>,
     tallies: Vec<Tally>,
     tally_ids: FxHashMap<(u32, u32), u32>,
@@ -266,12 +282,23 @@ impl Index {
                 self.reads_namespaces |= term.namespace_selector.is_some();
             }
         }
-        let links = (0..self.sources.len() as u32)
-            .filter(|source| match &self.sources[*source as usize].key {
-                SourceKey::Template(other) => *other == template,
-                SourceKey::Pods(matcher, _) => matcher.matches(pods, look),
-            })
-            .collect();
+        self.used.push(template);
+        let own = self.source_ids.get(&SourceKey::Template(template));
+        let mut links: Vec<u32> = own.into_iter().copied().collect();
+        let sources = &self.sources;
+        let matches = |source: &&u32| match &sources[**source as usize].key {
+            SourceKey::Template(_) => false,
+            SourceKey::Pods(matcher, _) => matcher.matches(pods, look),
+        };
+        links.extend(self.loose.iter().filter(matches));
+        for (at, (_, value)) in pods.labels.iter().enumerate() {
+            if pods.labels[..at].iter().any(|(_, before)| before == value) {
+                continue;
+            }
+            let valued = valued(&mut self.values, &mut self.valued, value);
+            valued.templates.push(template);
+            links.extend(valued.sources.iter().filter(matches));
+        }
         self.links[template as usize] = Some(links);
     }
 
@@ -296,23 +323,35 @@ impl Index {
             return *id;
         }
         let id = self.sources.len() as u32;
-        if let SourceKey::Pods(matcher, _) = &key {
-            self.reads_namespaces |= matcher.reads_namespaces();
-        }
+        let members: Vec<u32> = match &key {
+            SourceKey::Template(template) => {
+                let base = self.base.get(*template as usize);
+                let used = base.is_some_and(|base| base.used);
+                used.then_some(*template).into_iter().collect()
+            }
+            SourceKey::Pods(matcher, _) => {
+                self.reads_namespaces |= matcher.reads_namespaces();
+                let templates = match matcher.value() {
+                    Some(value) => {
+                        let valued = valued(&mut self.values, &mut self.valued, value);
+                        valued.sources.push(id);
+                        &valued.templates
+                    }
+                    None => {
+                        self.loose.push(id);
+                        &self.used
+                    }
+                };
+                let pods = |id: u32| look.store.template(TemplateId(id));
+                let templates = templates.iter().copied();
+                templates
+                    .filter(|id| matcher.matches(pods(*id), look))
+                    .collect()
+            }
+        };
         let mut nodes = Counts::default();
-        for template in 0..self.base.len() {
-            if !self.base[template].used {
-                continue;
-            }
-            let member = match &key {
-                SourceKey::Template(other) => *other as usize == template,
-                SourceKey::Pods(matcher, _) => {
-                    matcher.matches(look.store.template(TemplateId(template as u32)), look)
-                }
-            };
-            if !member {
-                continue;
-            }
+        for template in members {
+            let template = template as usize;
             let base = &self.base[template];
             let mut add = |slot, count| nodes.add(slot, i32::try_from(count).unwrap_or(i32::MAX));
             base.live.for_each(&mut add);
@@ -669,6 +708,20 @@ impl Domains {
             self.unlist(self.counts[index]);
         }
     }
+}
+
+/// What has a label of that value.
+fn valued<'a>(
+    values: &mut FxHashMap<Arc<str>, u32>,
+    all: &'a mut Vec<Valued>,
+    value: &Arc<str>,
+) -> &'a mut Valued {
+    let next = all.len() as u32;
+    let place = *values.entry(value.clone()).or_insert(next);
+    if place == next {
+        all.push(Valued::default());
+    }
+    &mut all[place as usize]
 }
 
 /// A source of the pods that one term means.

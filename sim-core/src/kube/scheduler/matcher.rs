@@ -49,6 +49,16 @@ impl PodMatcher {
         self.0.iter().all(|term| term.matches(template, look))
     }
 
+    /// The value of a label that all pods which match have; `None`: it names none.
+    pub fn value(&self) -> Option<&Arc<str>> {
+        let selectors = self.0.iter().filter_map(|term| term.selector.as_ref());
+        let mut wanted = selectors.flat_map(|selector| &selector.0);
+        wanted.find_map(|requirement| match requirement {
+            Requirement::In(_, values) if values.len() == 1 => values.first(),
+            _ => None,
+        })
+    }
+
     /// Whether the answer depends on the labels of namespaces.
     pub fn reads_namespaces(&self) -> bool {
         self.0.iter().any(|term| term.namespaces.selector.is_some())

@@ -452,19 +452,20 @@ fn heap_root(totals: &[i32], column: &Column, window: Window) -> u32 {
         u64::from(place << zeros) << 32 | u64::from(32 - zeros)
     };
     let (mut best, mut first) = (0, u64::MAX);
-    /// Totals that are compared at once.
-    const TOGETHER: usize = 16;
-    for (from, some) in (0..).step_by(TOGETHER).zip(totals.chunks(TOGETHER)) {
+    let mut before = 0;
+    for (turn, nodes, bits) in column.stretches(window) {
+        let some = &totals[turn..turn + nodes];
         let is_most = |total: &i32| *total == most;
-        if !some.iter().fold(false, |any, total| any | is_most(total)) {
-            continue;
-        }
-        for (turn, _) in (from..).zip(some).filter(|(_, total)| is_most(total)) {
-            let path = path(column.rank_of(window, turn) + 1);
-            if path < first {
-                (best, first) = (turn, path);
+        if some.iter().fold(false, |any, total| any | is_most(total)) {
+            for (at, _) in some.iter().enumerate().filter(|(_, total)| is_most(total)) {
+                let rank = before + (bits & ((1 << at) - 1)).count_ones();
+                let path = path(rank + 1);
+                if path < first {
+                    (best, first) = ((turn + at) as u32, path);
+                }
             }
         }
+        before += bits.count_ones();
     }
     best
 }
