@@ -499,7 +499,7 @@ impl View<'_> {
         ]);
         let instance = event.host.map_or("", |host| self.symbols.text(host));
         let kind = if event.warning { "Warning" } else { "Normal" };
-        let (count, last) = row.told(self.now);
+        let (count, last) = self.store.events().told(row, self.now);
         let mut value = object([
             ("apiVersion", "v1".into()),
             ("kind", "Event".into()),

@@ -246,12 +246,6 @@ pub struct EventRow {
     untold: u32,
     /// Last time that was told.
     last: SimTime,
-    /// Last time, told or not.
-    heard: SimTime,
-    /// Since when what is similar has been counted.
-    since: SimTime,
-    /// When its source may tell a whole burst of its object again: true of the source's latest.
-    whole: SimTime,
 }
 
 /// Whether, of times `interval` apart, there is one after `heard` up to `now`.
@@ -270,27 +264,6 @@ impl EventRow {
             told: 0,
             untold: count,
             last: now,
-            heard: now,
-            since: now,
-            whole: now,
-        }
-    }
-
-    /// Whether the series was quiet for long enough at a time at which that is looked at.
-    const fn finished(&self, now: SimTime) -> bool {
-        let interval = FINISH.as_micros();
-        let looked = now.as_micros() / interval * interval;
-        looked > self.heard.as_micros() + interval
-    }
-
-    /// How often, and the last time, as the API server knows at `now`.
-    pub const fn told(&self, now: SimTime) -> (u32, SimTime) {
-        let written =
-            self.event.series.is_some() && (self.finished(now) || ticked(REFRESH, self.heard, now));
-        if written {
-            (self.told.saturating_add(self.untold), self.heard)
-        } else {
-            (self.told, self.last)
         }
     }
 
@@ -306,8 +279,8 @@ impl EventRow {
 /// chain ends there, as what comes later in it is older.
 type Link = u32;
 
-/// A place of the ring, as chains are walked: small, so that a walk reads little of the events
-/// themselves.
+/// A place of the ring, as chains are walked: small, so that a walk reads little, and of the events
+/// themselves only those that look like what is sought.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     /// The next in its chain.
@@ -317,6 +290,27 @@ struct Entry {
     /// A number that is one source's events' of one reason alone.
     kind: u32,
     tags: Tags,
+    times: Times,
+}
+
+/// When an event happened, as its source remembers it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    /// Last time, told or not.
+    heard: SimTime,
+    /// Since when what is similar has been counted.
+    since: SimTime,
+    /// When its source may tell a whole burst of its object again: true of the source's latest.
+    whole: SimTime,
+}
+
+impl Times {
+    /// Whether a series was quiet for long enough at a time at which that is looked at.
+    const fn finished(&self, now: SimTime) -> bool {
+        let interval = FINISH.as_micros();
+        let looked = now.as_micros() / interval * interval;
+        looked > self.heard.as_micros() + interval
+    }
 }
 
 /// Hashes of what a source remembers events by: events that differ in one are different, what agrees
@@ -332,13 +326,19 @@ struct Tags {
 impl Tags {
     fn of(event: &NewEvent) -> Self {
         let hash = FxBuildHasher;
-        let source = (event.name, event.pod, event.host, event.component);
+        let source = match event.pod {
+            // Pods that come one after another are told of one after another: their chains lie side by
+            // side, those of a slot's later pods elsewhere.
+            Some(pod) => (pod.id.slot() << 1 | u32::from(event.series.is_some()))
+                .wrapping_add(pod.id.generation().get().wrapping_mul(GENERATION_APART)),
+            None => hash.hash_one((event.name, event.host, event.component)) as u32,
+        };
         let text = match &event.message {
             Message::Combined(_) => 0,
             message => hash.hash_one(message) as u32 | 1,
         };
         Self {
-            source: hash.hash_one(source) as u32,
+            source,
             reason: hash.hash_one((event.reason, event.warning)) as u32,
             text,
         }
@@ -350,6 +350,10 @@ impl Tags {
         self.source % CHAINS
     }
 }
+
+/// How far apart the chains of two pods lie that have one slot after another: odd, so that each of
+/// [`CHAINS`] generations has another.
+const GENERATION_APART: u32 = 0x9e37_79b1;
 
 /// Chains of the index: twice as many as events, so that most have one source's events or none.
 const CHAINS: u32 = 2 * EVENTS_MAX;
@@ -406,40 +410,41 @@ struct Memory {
 
 impl Events {
     /// The latest that the source of an event told of its object.
-    fn latest(&self, event: &NewEvent, tags: Tags) -> Option<(u32, &EventRow)> {
-        let chain = self.walk(*self.chains.get(tags.chain()), |entry| entry.next);
-        chain
+    fn latest(&self, event: &NewEvent, tags: Tags) -> Option<(u32, &Entry)> {
+        let is_of = |row: &EventRow| row.event.of_one_source(event);
+        self.walk(*self.chains.get(tags.chain()), |entry| entry.next)
             .filter(|(_, entry)| entry.tags.source == tags.source)
-            .filter_map(|(number, _)| Some((number, self.row(number)?)))
-            .find(|(_, row)| row.event.of_one_source(event))
+            .find(|(number, _)| self.row(*number).is_some_and(is_of))
     }
 
     fn memory(&self, event: &NewEvent, tags: Tags) -> Memory {
         let mut memory = Memory::default();
-        let Some((latest, row)) = self.latest(event, tags) else {
+        let Some((latest, entry)) = self.latest(event, tags) else {
             return memory;
         };
-        (memory.latest, memory.whole) = (Some(latest), row.whole);
+        (memory.latest, memory.whole) = (Some(latest), entry.times.whole);
         for (number, entry) in self.walk(latest + 1, |entry| entry.before) {
             if entry.tags.reason != tags.reason {
                 continue;
             }
-            let Some(row) = self.row(number) else {
-                continue;
+            let is = |wanted: fn(&NewEvent, &NewEvent) -> bool| {
+                self.row(number)
+                    .is_some_and(|row| wanted(&row.event, event))
             };
-            if memory.kind.is_none() && row.event.of_one_reason(event) {
+            if memory.kind.is_none() && is(NewEvent::of_one_reason) {
                 memory.kind = Some(entry.kind);
             }
             if memory.kind != Some(entry.kind) {
                 continue;
             }
-            memory.heard = memory.heard.max(Some((row.heard, row.since)));
+            let Times { heard, since, .. } = entry.times;
+            memory.heard = memory.heard.max(Some((heard, since)));
             if entry.tags.text == 0 {
                 memory.combined = memory.combined.or(Some(number));
-            } else if entry.tags.text == tags.text && row.event == *event {
+            } else if entry.tags.text == tags.text && is(NewEvent::eq) {
                 memory.same = memory.same.or(Some(number));
             } else {
-                memory.others.push(row.heard);
+                memory.others.push(heard);
             }
         }
         memory
@@ -467,13 +472,18 @@ impl Events {
             Some((heard, since)) if now.since(heard) <= SIMILAR_TIME => since,
             _ => now,
         };
-        let seen = |number: u32| self.row(number).is_some_and(|row| row.heard >= since);
+        let seen = |number: u32| self.entry(number).times.heard >= since;
         let others = memory.others.iter().filter(|heard| **heard >= since);
         let combined = !memory.same.is_some_and(seen) && others.count() + 1 >= SIMILAR_MAX;
         let spent = memory.whole.max(now) + REFILL;
         let told = spent.since(now) <= REFILL.saturating_mul(BURST);
         let whole = if told { spent } else { memory.whole };
         let next = Told::until(told, whole);
+        let times = Times {
+            heard: now,
+            since,
+            whole,
+        };
         let known = if combined {
             event.message = Message::Combined(Box::new(event.message));
             tags.text = 0;
@@ -483,30 +493,20 @@ impl Events {
         };
         let Some(known) = known else {
             let mut row = EventRow::new(event, count, now);
-            (row.since, row.whole) = (since, whole);
             if told {
                 row.tell(now, revision.bump());
             }
-            self.push(row, tags, memory.latest, memory.kind);
+            self.push(row, tags, times, memory.latest, memory.kind);
             return next;
         };
-        let latest = memory.latest.unwrap_or(known);
-        if latest != known
-            && let Some(row) = self.row_mut(latest)
-        {
-            row.whole = whole;
-        }
+        self.entry_mut(known).times = times;
+        self.entry_mut(memory.latest.unwrap_or(known)).times.whole = whole;
         let Some(row) = self.row_mut(known) else {
             return next;
         };
         if combined && told {
             row.event.message = event.message;
         }
-        if latest == known {
-            row.whole = whole;
-        }
-        row.heard = now;
-        row.since = since;
         row.untold = row.untold.saturating_add(count);
         if told {
             row.tell(now, revision.bump());
@@ -526,22 +526,30 @@ impl Events {
                 && row.event.of_one_reason(&event)
             {
                 kind = Some(entry.kind);
-                if row.event.series == event.series && !row.finished(now) {
+                if row.event.series == event.series && !entry.times.finished(now) {
                     open = Some(number);
                     break;
                 }
             }
         }
-        let Some(row) = open.and_then(|number| self.row_mut(number)) else {
+        let times = Times {
+            heard: now,
+            since: now,
+            whole: now,
+        };
+        let Some(number) = open else {
             let mut row = EventRow::new(event, 1, now);
             row.tell(now, revision.bump());
-            self.push(row, tags, latest, kind);
+            self.push(row, tags, times, latest, kind);
             return true;
         };
-        let (told, last) = row.told(now);
+        let known = self.row(number).map(|row| self.told(row, now));
+        self.entry_mut(number).times.heard = now;
+        let Some((row, (told, last))) = self.row_mut(number).zip(known) else {
+            return false;
+        };
         row.untold = row.untold.saturating_sub(told - row.told);
         (row.told, row.last) = (told, last);
-        row.heard = now;
         row.untold = row.untold.saturating_add(1);
         let tells = told < 2;
         if tells {
@@ -551,7 +559,14 @@ impl Events {
     }
 
     /// Keeps a new event in the place of the oldest; `latest` and `kind` as in [`Memory`].
-    fn push(&mut self, mut row: EventRow, tags: Tags, latest: Option<u32>, kind: Option<u32>) {
+    fn push(
+        &mut self,
+        mut row: EventRow,
+        tags: Tags,
+        times: Times,
+        latest: Option<u32>,
+        kind: Option<u32>,
+    ) {
         let number = self.next;
         self.next += 1;
         row.ordinal = number;
@@ -561,8 +576,28 @@ impl Events {
             before: latest.map_or(0, |latest| latest + 1),
             kind: kind.unwrap_or(number),
             tags,
+            times,
         };
         *self.rows.get_mut(number % EVENTS_MAX) = Some(row);
+    }
+
+    /// How often an event that is kept happened, and the last time, as the API server knows at `now`.
+    pub fn told(&self, row: &EventRow, now: SimTime) -> (u32, SimTime) {
+        if row.event.series.is_some() {
+            let times = self.entry(row.ordinal).times;
+            if times.finished(now) || ticked(REFRESH, times.heard, now) {
+                return (row.told.saturating_add(row.untold), times.heard);
+            }
+        }
+        (row.told, row.last)
+    }
+
+    fn entry(&self, number: u32) -> &Entry {
+        self.entries.get(number % EVENTS_MAX)
+    }
+
+    fn entry_mut(&mut self, number: u32) -> &mut Entry {
+        self.entries.get_mut(number % EVENTS_MAX)
     }
 
     fn row(&self, number: u32) -> Option<&EventRow> {
@@ -582,7 +617,7 @@ impl Events {
         let oldest = self.next.saturating_sub(EVENTS_MAX);
         std::iter::from_fn(move || {
             let number = link.checked_sub(1).filter(|number| *number >= oldest)?;
-            let entry = self.entries.get(number % EVENTS_MAX);
+            let entry = self.entry(number);
             link = next(entry);
             Some((number, entry))
         })
@@ -634,7 +669,7 @@ impl Events {
         (first..self.next)
             .filter_map(|number| self.row(number))
             .filter(move |row| {
-                let (told, last) = row.told(now);
+                let (told, last) = self.told(row, now);
                 told > 0 && now.since(last) < EVENT_TTL
             })
     }
