@@ -175,16 +175,9 @@ impl<K, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Many are empty for most of the time, and most have one run.
+        // Most have one run.
         let run = match self.runs.len() {
-            0 => {
-                return Place {
-                    run: 0,
-                    at: 0,
-                    found: false,
-                };
-            }
-            1 => 0,
+            0 | 1 => 0,
             // The last run that does not begin after the key.
             runs => least(runs, &mut |at| {
                 let first = self.runs[at].first();
@@ -192,7 +185,7 @@ impl<K, V> SortedMap<K, V> {
             })
             .saturating_sub(1),
         };
-        let entries = &self.runs[run];
+        let entries = self.runs.get(run).map_or(&[][..], Vec::as_slice);
         let at = least(entries.len(), &mut |at| {
             entries[at].0.borrow().cmp(key).is_lt()
         });
@@ -235,6 +228,10 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
+        // Many are empty for most of the time.
+        if self.is_empty() {
+            return None;
+        }
         let place = self.place(key);
         if !place.found {
             return None;
@@ -258,7 +255,7 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.place(key).found
+        !self.is_empty() && self.place(key).found
     }
 
     /// Sets a key's value; returns the one before.
@@ -277,6 +274,9 @@ impl<K: Ord, V> SortedMap<K, V> {
     where
         K: Borrow<Q>,
     {
+        if self.is_empty() {
+            return None;
+        }
         let place = self.place(key);
         place.found.then(|| self.take(place.run, place.at).1)
     }
