@@ -58,10 +58,12 @@ pub fn advance(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'
         }
         worker.sandbox_ordered = true;
         worker.taken = content::take(worker, worker.taken.as_ref(), desk);
-        // Each sandbox looks its class up anew.
-        let runtime = handler(worker, desk);
-        if *worker.recipe.place.runtime != *runtime.as_deref().unwrap_or("") {
-            worker.own_place().runtime = runtime.unwrap_or_default();
+        // Each sandbox looks its class up anew; who names none has the default one.
+        if worker.recipe.refers {
+            let runtime = handler(worker, desk).unwrap_or_default();
+            if worker.recipe.place.runtime != runtime {
+                worker.own_place().runtime = runtime;
+            }
         }
         desk.order(Order::CreateSandbox {
             owner: owner(worker, 0),
@@ -134,9 +136,6 @@ pub fn advance(worker: &mut Worker, settings: &WorkerSettings, desk: &mut Desk<'
 /// class that is gone has no handler, and a path is never one's name.
 /// Source: `pkg/kubelet/runtimeclass/runtimeclass_manager.go`.
 fn handler(worker: &Worker, desk: &Desk<'_, '_>) -> Option<Arc<str>> {
-    if !worker.recipe.refers {
-        return None;
-    }
     let template = desk.store.template(worker.template);
     let class = template.document.str_at(&["spec", "runtimeClassName"]);
     class.map(|name| {
