@@ -184,7 +184,7 @@ impl BehaviourKey {
 
 impl PartialEq for BehaviourKey {
     fn eq(&self, other: &Self) -> bool {
-        self.parts() == other.parts()
+        Arc::ptr_eq(&self.0, &other.0) || self.parts() == other.parts()
     }
 }
 
@@ -211,6 +211,8 @@ pub struct Substrate {
     behaviours: Arc<FxHashMap<BehaviourKey, Arc<Behaviour>>>,
     /// From when until when the control plane's certificates are valid, in microseconds.
     certificates: Option<(i64, i64)>,
+    /// Whether any machine's clock was ever turned.
+    odd_clocks: bool,
     rules: SortedMap<RuleId, Arc<Rule>>,
     next_rule: u32,
     sides: Sides,
@@ -263,6 +265,7 @@ impl Substrate {
             images: Arc::default(),
             behaviours: Arc::default(),
             certificates: None,
+            odd_clocks: false,
             rules: SortedMap::new(),
             next_rule: 1,
             sides: Sides::default(),

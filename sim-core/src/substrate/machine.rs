@@ -417,9 +417,17 @@ impl Substrate {
         Some(super::net::address::text(row.address))
     }
 
+    /// When a machine's clock was turned, and by how many microseconds it was ahead from then on.
+    fn clock_of(&self, machine: MachineId) -> &[(SimTime, i64)] {
+        if !self.odd_clocks {
+            return &[];
+        }
+        self.machines.get(machine).map_or(&[], |row| &row.clock)
+    }
+
     /// What a machine's clock showed, or shows, at a time.
     pub fn wall(&self, machine: MachineId, at: SimTime) -> SimTime {
-        let changes = self.machines.get(machine).map_or(&[][..], |row| &row.clock);
+        let changes = self.clock_of(machine);
         let last = changes.iter().rev().find(|(from, _)| *from <= at);
         last.map_or(at, |(_, ahead)| at.shifted(*ahead))
     }
@@ -427,7 +435,7 @@ impl Substrate {
     /// When a machine's clock showed a time: the last such moment, or the one at which it was turned
     /// past it.
     pub fn when(&self, machine: MachineId, clock: SimTime) -> SimTime {
-        let changes = self.machines.get(machine).map_or(&[][..], |row| &row.clock);
+        let changes = self.clock_of(machine);
         let mut until = None;
         for (from, ahead) in changes.iter().rev() {
             let at = clock.shifted(ahead.saturating_neg());
@@ -445,16 +453,13 @@ impl Substrate {
 
     /// Whether a machine's clock was ever turned.
     pub fn has_odd_clock(&self, machine: MachineId) -> bool {
-        self.machines
-            .get(machine)
-            .is_some_and(|row| !row.clock.is_empty())
+        !self.clock_of(machine).is_empty()
     }
 
     /// By how many microseconds a machine's clock is ahead.
     pub fn clock_ahead(&self, machine: MachineId) -> i64 {
-        let row = self.machines.get(machine);
-        row.and_then(|row| row.clock.last())
-            .map_or(0, |(_, ahead)| *ahead)
+        let last = self.clock_of(machine).last();
+        last.map_or(0, |(_, ahead)| *ahead)
     }
 
     /// Turns a machine's clock by so many microseconds.
@@ -463,6 +468,7 @@ impl Substrate {
         let ahead = self.clock_ahead(machine).saturating_add(by);
         if let Some(row) = self.machines.get_mut(machine) {
             row.clock.push((scope.now, ahead));
+            self.odd_clocks = true;
         }
         self.clock_turned(machine, scope);
     }

@@ -6,7 +6,7 @@ use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 
-use super::{Change, Disk, From, RootSpec, Spot, Store};
+use super::{Change, Disk, From, Mount, RootSpec, Spot, Store};
 use crate::substrate::container::Container;
 use crate::substrate::disk::on_disk;
 use crate::substrate::errno::Errno;
@@ -360,8 +360,13 @@ impl Substrate {
         let Some(machine) = self.sandbox(row.sandbox).map(|sandbox| sandbox.machine) else {
             return;
         };
-        // Most have no mounts.
-        if row.spec.root.mounts.is_empty() {
+        // Most have no mounts, or those only that the sandbox comes with.
+        let is_ready = |mount: &Mount| match mount.from {
+            From::Machine(_) | From::Volume(_) | From::Remote(..) => false,
+            From::Provided(_) => true,
+            From::Memory(_) | From::Sandbox(_) | From::Shared(..) => mount.sub.is_empty(),
+        };
+        if row.spec.root.mounts.iter().all(is_ready) {
             return;
         }
         let remote: Vec<Arc<str>> = (row.spec.root.mounts.iter())
