@@ -108,7 +108,7 @@ pub enum Images {
 }
 
 /// A project and the part of it that a command is about.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Part {
     /// Name of the project.
     pub project: Arc<str>,
@@ -121,7 +121,7 @@ pub struct Part {
 }
 
 /// A request to the engine or a client's command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// `compose up`: starts a client's operation.
     Up {

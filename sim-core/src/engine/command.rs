@@ -45,7 +45,7 @@ impl Orchestrator {
 }
 
 /// A machine to add.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MachineSpec {
     /// Host name.
     pub name: Arc<str>,
@@ -211,7 +211,7 @@ impl FaultKind {
 }
 
 /// A fault to inject.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FaultSpec {
     /// What.
     pub kind: FaultKind,
@@ -322,41 +322,6 @@ impl Strength {
             Self::Wait(wait) => Some(wait),
             _ => None,
         }
-    }
-
-    /// As the text of a command has it: a number, and a time beside it.
-    fn parts(self) -> (Option<u64>, Option<SimDuration>) {
-        match self {
-            Self::Usual => (None, None),
-            Self::Threads(amount) | Self::Rate(amount) | Self::Size(amount) => (Some(amount), None),
-            Self::Wait(wait) => (Some(wait.as_micros()), None),
-            Self::Delay { latency, jitter } => (latency.map(SimDuration::as_micros), jitter),
-            Self::Loss(share) => (Some(share.into()), None),
-            Self::Disk {
-                rate_bytes_per_s,
-                delay,
-            } => (rate_bytes_per_s, delay),
-            Self::Clock(by) => (Some(by.cast_unsigned()), None),
-        }
-    }
-}
-
-impl fmt::Debug for FaultSpec {
-    /// What is not said is left out: commands are known by their text.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = formatter.debug_struct("FaultSpec");
-        text.field("kind", &self.kind)
-            .field("target", &self.target)
-            .field("at", &self.at)
-            .field("duration", &self.duration);
-        let (amount, span) = self.strength.parts();
-        if amount.is_some() {
-            text.field("amount", &amount);
-        }
-        if span.is_some() {
-            text.field("span", &span);
-        }
-        text.finish()
     }
 }
 
@@ -525,7 +490,7 @@ fn share(text: &str) -> Result<u32, Sentence> {
 }
 
 /// A write to a control group's file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FileWrite {
     /// Name of the machine.
     pub machine: Arc<str>,
@@ -538,7 +503,7 @@ pub struct FileWrite {
 }
 
 /// What a machine has from now on; none: as before.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MachineChange {
     /// Its name.
     pub name: Arc<str>,
@@ -551,7 +516,7 @@ pub struct MachineChange {
 }
 
 /// A change of a file of a machine's disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FileChange {
     /// Name of the machine.
     pub machine: Arc<str>,
@@ -564,7 +529,7 @@ pub struct FileChange {
 }
 
 /// Something done to the processes of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ProcessAct {
     /// A process is left behind.
     Leave {
@@ -583,7 +548,7 @@ pub enum ProcessAct {
 }
 
 /// One input from outside.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub enum Command {
     /// Add a machine.
     AddMachine(Box<MachineSpec>),

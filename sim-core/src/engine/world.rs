@@ -429,8 +429,7 @@ impl World {
     /// Carries out one command now. A command is a cause of its own: it takes a sequence number.
     pub fn command(&mut self, command: &Command) -> Answer {
         let seq = self.next_act();
-        self.run.fold(format!("{command:?}").as_str());
-        self.run.fold(&(self.now, seq));
+        self.run.fold(&(command, self.now, seq));
         let answer = self.carry_out(seq, command);
         self.settle(seq, Seq::default());
         answer

@@ -53,7 +53,7 @@ pub enum Propagation {
 }
 
 /// A request that changes something. Reading needs none: see [`View`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// POST of an object; the namespace applies when the object names none.
     Create {

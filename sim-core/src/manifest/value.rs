@@ -2,6 +2,7 @@
 //!
 //! Cheap to clone (strings, lists and maps are shared) and copied on write. Maps keep the order
 //! they were written in; equality ignores it, as JSON objects do.
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
@@ -287,6 +288,20 @@ impl PartialEq for Value {
 }
 
 impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Null => {}
+            Self::Bool(truth) => truth.hash(state),
+            Self::Int(number) => number.hash(state),
+            Self::Number(text) | Self::String(text) => text.hash(state),
+            Self::List(items) => items.hash(state),
+            Self::Map(map) => map.sorted().hash(state),
+        }
+    }
+}
 
 impl From<bool> for Value {
     fn from(truth: bool) -> Self {

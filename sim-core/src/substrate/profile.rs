@@ -6,8 +6,6 @@
 pub mod network;
 pub mod storage;
 
-use std::fmt;
-
 use crate::base::time::SimDuration;
 
 use super::cgroup::place::{Driver, Version};
@@ -122,7 +120,7 @@ pub static RUNTIMES: [Runtime; 4] = [
 ];
 
 /// What stands under a machine's containers.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Profile {
     /// Version of control groups.
     pub cgroups: Version,
@@ -138,27 +136,6 @@ pub struct Profile {
     pub default_runtime: Option<&'static str>,
     /// How sandboxes on different machines are joined; none: as the orchestrator's default.
     pub network: Option<NetworkKind>,
-}
-
-impl fmt::Debug for Profile {
-    /// What is not said is left out: commands are known by their text.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = formatter.debug_struct("Profile");
-        text.field("cgroups", &self.cgroups)
-            .field("driver", &self.driver)
-            .field("engine", &self.engine)
-            .field("swap_bytes", &self.swap_bytes);
-        if self.disk_bytes > 0 {
-            text.field("disk_bytes", &self.disk_bytes);
-        }
-        if let Some(runtime) = self.default_runtime {
-            text.field("default_runtime", &runtime);
-        }
-        if let Some(network) = self.network {
-            text.field("network", &network);
-        }
-        text.finish()
-    }
 }
 
 impl Profile {

@@ -103,7 +103,7 @@ impl Store {
 }
 
 /// A path in one tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Spot {
     /// The tree.
     pub store: Store,
@@ -118,7 +118,7 @@ pub struct Spot {
 }
 
 /// What is done at a spot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// A file with this text.
     Write(Arc<str>),

@@ -16,7 +16,7 @@ use crate::swarm::store::NodeId;
 use crate::swarm::{Event, SwarmPlane};
 
 /// What a client asks about the swarm itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// `join-token --rotate`.
     RotateToken(Role),

@@ -27,7 +27,7 @@ use crate::swarm::store::{
 use crate::swarm::{Event, SwarmPlane};
 
 /// A request. Objects are named by name, full identifier or a unique beginning of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// Make a service.
     CreateService(Arc<ServiceSpec>),
@@ -97,7 +97,7 @@ pub enum Request {
 }
 
 /// What changes about a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct NodeChange {
     /// New availability.
     pub availability: Option<Availability>,
@@ -110,7 +110,7 @@ pub struct NodeChange {
 }
 
 /// Objects that only have a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// An overlay network.
     Network,

@@ -19,7 +19,7 @@ use crate::manifest::value::Value;
 use super::Refusal;
 
 /// A user with groups, other than the administrator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Who {
     /// Name.
     pub user: Arc<str>,

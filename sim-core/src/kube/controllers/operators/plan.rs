@@ -30,7 +30,7 @@ use crate::manifest::value::Value;
 const DEPTH_MAX: u32 = 64;
 
 /// An operator.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Operator {
     /// Its name: the field manager of its writes.
     pub name: Arc<str>,
@@ -42,7 +42,7 @@ pub struct Operator {
 }
 
 /// Something that an operator makes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Child {
     /// How expressions call it.
     pub name: Arc<str>,
@@ -53,7 +53,7 @@ pub struct Child {
 }
 
 /// A value with expressions in it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 enum Hole {
     Plain(Value),
     Value(Expression),
@@ -62,19 +62,19 @@ enum Hole {
     Map(Vec<(Arc<str>, Hole)>),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 enum Piece {
     Plain(String),
     Value(Expression),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 struct Expression {
     path: Vec<Step>,
     instead: Option<Value>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 enum Step {
     Key(String),
     Index(usize),
