@@ -52,15 +52,15 @@ impl DeploymentController {
 
     /// One pass over one Deployment.
     pub fn sync(&mut self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
-        let Some(row) = turn.store.deployment(id) else {
+        let Some(mut row) = turn.store.deployment(id).cloned() else {
             return;
         };
-        let before = row.clone();
-        self.claim(id, &before, turn);
         // Those that it has just taken count, and those that it let go do not.
-        let Some(row) = turn.store.deployment(id).cloned() else {
-            return;
-        };
+        if self.claim(id, &row, turn)
+            && let Some(after) = turn.store.deployment(id)
+        {
+            row = after.clone();
+        }
         if row.deleting {
             progress::write_numbers(self, id, turn);
             return;

@@ -13,6 +13,7 @@ use crate::des::notice::Detail;
 use crate::kube::apiserver::namespace;
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
+use crate::kube::rows::workload::ReplicaSetRow;
 use crate::kube::rows::{PodId, ReplicaSetId};
 use crate::kube::store::events::Message;
 use crate::kube::template::TemplateId;
@@ -349,9 +350,14 @@ impl Hands {
 /// Five letters that no other pod of this controller has had: a walk through all of them that
 /// begins and steps by chance.
 pub fn suffix(id: ReplicaSetId, ordinal: u32, turn: &Turn<'_, '_>) -> Suffix {
-    let Some(row) = turn.store.replica_set(id) else {
-        return Suffix::None;
-    };
+    let row = turn.store.replica_set(id);
+    row.map_or(Suffix::None, |row| {
+        suffix_of_walk(letters(row, turn), ordinal)
+    })
+}
+
+/// Where a controller's walk through the letters begins, and its step.
+pub fn letters(row: &ReplicaSetRow, turn: &Turn<'_, '_>) -> (u32, u32) {
     let symbols = &turn.ctx.symbols;
     let names = [symbols.text(row.namespace), symbols.text(row.name)];
     let mut stream = turn.stream(
@@ -359,9 +365,14 @@ pub fn suffix(id: ReplicaSetId, ordinal: u32, turn: &Turn<'_, '_>) -> Suffix {
         &names,
         u32::try_from(row.created.whole_seconds()).unwrap_or(0),
     );
-    let start = u64::from(stream.below(SUFFIX_COUNT));
+    let start = stream.below(SUFFIX_COUNT);
     // A step that shares no factor with 27^5 visits every suffix once.
-    let step = u64::from(stream.below(SUFFIX_COUNT / 3)) * 3 + 1;
-    let number = (start + step * u64::from(ordinal)) % u64::from(SUFFIX_COUNT);
-    Suffix::Letters(u32::try_from(number).unwrap_or(0))
+    let step = stream.below(SUFFIX_COUNT / 3) * 3 + 1;
+    (start, step)
+}
+
+/// The letters at a place of a walk.
+pub fn suffix_of_walk((start, step): (u32, u32), place: u32) -> Suffix {
+    let number = u64::from(start) + u64::from(step) * u64::from(place);
+    Suffix::Letters(u32::try_from(number % u64::from(SUFFIX_COUNT)).unwrap_or(0))
 }

@@ -24,7 +24,7 @@ use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
 
 use super::admission;
-use super::hands::{WRITE_TIME, suffix};
+use super::hands::{WRITE_TIME, letters, suffix_of_walk};
 use ranking::Candidate;
 
 /// Creations or deletions decided in one sync. Source: `replica_set.go`, `BurstReplicas`.
@@ -96,12 +96,14 @@ impl ReplicaSetController {
     }
 
     fn create(&mut self, id: ReplicaSetId, count: i64, turn: &mut Turn<'_, '_>) {
+        let row = turn.store.replica_set(id);
+        let letters = row.map_or((0, 0), |row| letters(row, turn));
         let row = turn
             .store
             .replica_set_mut(id)
             .expect("synced ReplicaSet is there");
         row.creating = u32::try_from(count).expect("at most 500");
-        row.wave = (1, 1);
+        (row.wave, row.letters) = ((1, 1), letters);
         let at = self.limiter.take(turn.now());
         turn.at(at, Event::CreatePod(id));
     }
@@ -116,11 +118,10 @@ impl ReplicaSetController {
             turn.store.replica_set_mut(id).expect("read above").creating = 0;
             return;
         }
-        let (namespace, name, template, ordinal) =
-            (row.namespace, row.name, row.template, row.ordinal);
+        let (namespace, name, template) = (row.namespace, row.name, row.template);
         let pod_name = Name {
             prefix: name,
-            suffix: suffix(id, ordinal, turn),
+            suffix: suffix_of_walk(row.letters, row.ordinal),
         };
         let object = (row.kind.text(), namespace, Name::plain(name));
         let (component, source) = (component(row.kind), source(row.kind));

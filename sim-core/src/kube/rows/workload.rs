@@ -294,6 +294,9 @@ pub struct ReplicaSetRow {
     pub deleting_pods: u32,
     /// Creations left in this wave of the slow start, and the size of the wave.
     pub wave: (u32, u32),
+    /// Where the walk through the five letters of its pods' names begins, and its step: found when
+    /// creations are decided.
+    pub letters: (u32, u32),
     /// `resourceVersion`.
     pub revision: u32,
 }
@@ -339,6 +342,7 @@ impl ReplicaSetRow {
             creating: 0,
             deleting_pods: 0,
             wave: (0, 0),
+            letters: (0, 0),
             revision: 0,
         }
     }

@@ -51,10 +51,16 @@ impl DeploymentController {
         self.wanted.remove(&id);
     }
 
-    /// Brings the list of a Deployment's ReplicaSets up to date.
-    pub(super) fn claim(&mut self, id: DeploymentId, row: &DeploymentRow, turn: &mut Turn<'_, '_>) {
+    /// Brings the list of a Deployment's ReplicaSets up to date. Whether one was let go or taken.
+    pub(super) fn claim(
+        &mut self,
+        id: DeploymentId,
+        row: &DeploymentRow,
+        turn: &mut Turn<'_, '_>,
+    ) -> bool {
+        let mut changed = false;
         if row.deleting {
-            return;
+            return changed;
         }
         for set in &row.replica_sets {
             let Some(known) = turn.store.replica_set(*set).filter(|set| set.stray) else {
@@ -69,6 +75,7 @@ impl DeploymentController {
             self.limiter.take(turn.now());
             note("release", *set, turn);
             release(*set, turn);
+            changed = true;
         }
         // A Deployment that was seen before is told of those that it matches.
         let orphans = if row.observed == row.generation {
@@ -85,12 +92,14 @@ impl DeploymentController {
                 self.limiter.take(turn.now());
                 note("adopt", set, turn);
                 adopt(id, set, turn);
+                changed = true;
             }
             let is_orphan = |row: &ReplicaSetRow| row.owner.is_none();
             if !turn.store.replica_set(set).is_some_and(is_orphan) {
                 self.forget(set);
             }
         }
+        changed
     }
 }
 
