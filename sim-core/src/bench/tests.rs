@@ -2,9 +2,12 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::api::node::NodeSetup;
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
+use crate::des::choice::Choices;
 use crate::engine::checks;
-use crate::engine::command::{Command, FaultKind, FaultSpec, Strength};
+use crate::engine::command::{Command, FaultKind, FaultSpec, MachineSpec, Strength};
 
 use super::{Size, Workload, api, burst, cluster, run};
 
@@ -84,4 +87,63 @@ fn a_cluster_that_is_full_keeps_its_invariants() {
     assert!(waited > 500, "{waited} pods found no node");
     cluster::converge(&mut world);
     assert_eq!(checks::breaches(&world), [""; 0], "at the end");
+}
+
+/// Where choices are watched the scheduler goes the long way through each cycle: it comes to the same
+/// nodes, verdicts and scores, with holes among the nodes, without a zone, and with more nodes than it
+/// looks at.
+#[test]
+fn either_way_through_a_cycle_comes_to_the_same() {
+    let size = Size {
+        nodes: 130,
+        pods: 1_000,
+    };
+    let [quick, long] = [false, true].map(|watched| {
+        let mut world = cluster::cluster(size, 1);
+        world.command(&Command::AddMachine(Box::new(MachineSpec {
+            name: "nowhere".into(),
+            milli_cpu: 64_000,
+            memory_bytes: 256 << 30,
+            zone: "".into(),
+            extended: Vec::new(),
+            profile: Default::default(),
+            subnet: None,
+            setup: NodeSetup::default(),
+        })));
+        world.advance_to(world.now + SimDuration::from_secs(30));
+        if watched {
+            world.choices = Choices::scripted(SortedMap::new());
+        }
+        cluster::deploy(&mut world, size);
+        cluster::converge(&mut world);
+        world.command(&Command::Inject(FaultSpec {
+            kind: FaultKind::ZoneOutage,
+            target: "zone-b".into(),
+            at: None,
+            duration: Some(SimDuration::from_secs(900)),
+            strength: Strength::Usual,
+        }));
+        let mut seen = Vec::new();
+        let mut explained = 0;
+        for _ in 0..16 {
+            world.advance_to(world.now + SimDuration::from_secs(60));
+            let plane = world.kube().expect("it runs Kubernetes");
+            for (pod, row) in plane.store().pods() {
+                let why = plane.scheduler().explain(pod, &world.symbols);
+                explained += usize::from(!why.is_empty());
+                seen.push((pod, row.node, why));
+            }
+        }
+        assert!(explained > 1_000, "{explained} decisions were looked at");
+        let nowhere = world.machine("nowhere").expect("it was added");
+        let plane = world.kube().expect("it runs Kubernetes");
+        let node = plane.store().node_of(nowhere);
+        assert!(seen.iter().any(|(_, on, _)| on.is_some() && *on == node));
+        seen
+    });
+    let pairs = quick.iter().zip(&long);
+    for (quick, long) in pairs {
+        assert_eq!(quick, long);
+    }
+    assert_eq!(quick.len(), long.len());
 }
