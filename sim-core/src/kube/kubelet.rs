@@ -587,26 +587,15 @@ impl Kubelets {
         self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
     }
 
-    /// What is wrong with an agent; hardly ever anything is wrong with any.
-    fn trouble_of(&self, machine: MachineId) -> Option<&Trouble> {
-        if self.trouble.is_empty() {
-            return None;
-        }
-        self.trouble.get(&machine)
-    }
-
     /// The worker of a pod whose agent runs.
     fn awake(&mut self, pod: PodId) -> Option<&mut Worker> {
         let machine = self.worker(pod)?.machine;
         // An agent that has not reached the API server yet has only its own pods.
         let sleeps = |it: &Trouble| it.down && !(it.blind && statics::is_static(pod));
-        if self.trouble_of(machine).is_some_and(sleeps) {
+        if self.trouble.get(&machine).is_some_and(sleeps) {
             return None;
         }
-        if statics::is_static(pod) {
-            return self.statics.worker_mut(pod);
-        }
-        self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
+        self.worker_mut(pod)
     }
 
     fn owned(&mut self, owner: Owner) -> Option<(&mut Worker, usize)> {
@@ -623,7 +612,7 @@ impl Kubelets {
 
     fn is_unlinked(&self, pod: PodId) -> bool {
         self.worker(pod)
-            .and_then(|worker| self.trouble_of(worker.machine))
+            .and_then(|worker| self.trouble.get(&worker.machine))
             .is_some_and(|trouble| trouble.unlinked)
     }
 }

@@ -62,7 +62,8 @@ impl Kubelets {
         };
         let machine = node_row.machine;
         if self
-            .trouble_of(machine)
+            .trouble
+            .get(&machine)
             .is_some_and(|trouble| trouble.down || trouble.unlinked)
         {
             return;
@@ -151,7 +152,7 @@ impl Kubelets {
             recipe,
             started,
         ));
-        let worker = Arc::get_mut(&mut made).expect("nobody else has it yet");
+        let worker = Arc::make_mut(&mut made);
         if resumes {
             worker.own_place().address = known.ip;
         }
