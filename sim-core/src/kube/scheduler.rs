@@ -9,7 +9,8 @@
 //!                           ▲          └─ no node: PodScheduled=False, FailedScheduling
 //!                           └── pod gone, node changed, 5 minutes: queueing hints
 //! ```
-//! Estimate: two events per pod (seen, bind), one more for each pod that waits behind another.
+//! Estimate: two events per pod (seen, bind), one more for each pod that waits behind another, or is
+//! bound while some pod waits for others to come.
 //!
 //! Not modelled: extenders, resource claims and what groups of pods need, gates that are off.
 
@@ -94,6 +95,8 @@ pub enum Event {
     PodGone(PodId, TemplateId),
     /// A pod is being deleted.
     PodGoing(PodId),
+    /// A pod of this template has lost the node that it was promised.
+    Unpromised(TemplateId),
     /// A node was added or changed.
     NodeSeen(NodeId),
     /// A node is gone.
@@ -240,6 +243,7 @@ impl Scheduler {
                 };
                 self.cache.discount(pod, look);
             }
+            Event::Unpromised(template) => self.unpromised(template, store, ctx),
             Event::NodeSeen(node) => self.node_seen(node, store, ctx),
             Event::NodeGone(node) => self.node_gone(node, store, ctx),
             Event::VolumesSeen => self.volumes_changed(ctx.now),
@@ -267,8 +271,17 @@ impl Scheduler {
         out: &mut PlaneOutbox<super::Event>,
     ) {
         let event = match change {
+            // One that names its node is bound in the same write.
+            Change::PodCreated(pod) if store.pod(pod).is_some_and(|row| row.node.is_some()) => {
+                return;
+            }
             Change::PodCreated(pod) => Event::PodSeen(pod),
-            Change::PodBound(pod) if self.cache.node_of(pod).is_none() => Event::PodSeen(pod),
+            // One that was bound from here is known, but that it has come may help others.
+            Change::PodBound(pod)
+                if self.cache.node_of(pod).is_none() || self.queue.waits_for_others() =>
+            {
+                Event::PodSeen(pod)
+            }
             Change::PodStatus(pod) | Change::PodTemplate(pod) => match store.pod(pod) {
                 Some(row) if row.phase.is_terminal() => Event::PodGone(pod, row.template),
                 Some(row) if self.is_other(pod, row) => Event::PodSeen(pod),

@@ -192,8 +192,11 @@ impl Scheduler {
                 self.evict(pod, &row, &demand, &found, store, (ctx, out));
             }
             Preempted::Nothing => {
-                nominated = None;
-                self.nominator.remove(pod);
+                if nominated.take().is_some() {
+                    self.nominator.remove(pod);
+                    let event = Event::Unpromised(row.template);
+                    out.after(store.watch_lag(), crate::kube::Event::Scheduler(event));
+                }
             }
             Preempted::NotTried => {}
         }

@@ -196,7 +196,7 @@ pub struct NodeView<'a> {
 }
 
 /// What a change of a node may mean for pods that wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct NodeChange {
     /// It is new.
     pub added: bool,
@@ -208,12 +208,33 @@ pub struct NodeChange {
     pub labels: bool,
     /// The cordon was lifted.
     pub uncordoned: bool,
+    /// The node as it was.
+    pub before: NodeBefore,
+}
+
+/// What hints compare a node's new state with.
+#[derive(Clone, Debug, Default)]
+pub struct NodeBefore {
+    /// Labels, sorted by key.
+    pub labels: Arc<[(Arc<str>, Arc<str>)]>,
+    /// Taints.
+    pub taints: Arc<[Taint]>,
+    /// Allocatable CPU in millicores.
+    pub milli_cpu: i64,
+    /// Allocatable memory in bytes.
+    pub memory: i64,
+    /// Allocatable scratch storage in bytes.
+    pub ephemeral: i64,
+    /// Allocatable pods.
+    pub pods: u32,
+    /// Allocatable amounts of other resources.
+    pub extended: SmallVec<[(Symbol, i64); 2]>,
 }
 
 impl NodeChange {
     /// Whether nothing changed that a waiting pod could profit from.
-    pub fn is_nothing(self) -> bool {
-        self == Self::default()
+    pub const fn is_nothing(&self) -> bool {
+        !(self.added || self.grown || self.taints || self.labels || self.uncordoned)
     }
 }
 
@@ -406,7 +427,8 @@ impl Cache {
         let numbers = self.numbers.get(slot);
         let allocatable = view.allocatable;
         let pods = u32::try_from(allocatable.pods).unwrap_or(0);
-        let change = NodeChange {
+        let mut change = NodeChange {
+            before: NodeBefore::default(),
             added: old.id.is_none(),
             grown: allocatable.milli_cpu > numbers.milli_cpu
                 || allocatable.memory > numbers.memory
@@ -436,6 +458,15 @@ impl Cache {
         {
             return change;
         }
+        change.before = NodeBefore {
+            labels: old.labels.clone(),
+            taints: old.taints.clone(),
+            milli_cpu: numbers.milli_cpu,
+            memory: numbers.memory,
+            ephemeral: numbers.ephemeral,
+            pods: numbers.pods,
+            extended: old.extended.clone(),
+        };
         if !same_images {
             self.set_images(slot, view.images);
         }

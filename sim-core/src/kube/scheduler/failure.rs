@@ -18,7 +18,7 @@ use super::message::{self, NO_CLAIMS, Tally};
 use super::nominator::Guest;
 use super::plugins::Plugin;
 use super::preemption::{self, Outcome};
-use super::{Scheduler, notice, record};
+use super::{Event, Scheduler, notice, record};
 
 /// Reason of the DisruptionTarget condition of pods that were evicted for others.
 /// Source: `staging/src/k8s.io/api/core/v1/types.go`.
@@ -130,6 +130,10 @@ impl Scheduler {
         for lower in self.nominator.lower_on(plan.slot, demand.priority) {
             self.nominator.remove(lower);
             store.set_nominated(lower, None);
+            if let Some(row) = store.pod(lower) {
+                let event = Event::Unpromised(row.template);
+                out.after(store.watch_lag(), crate::kube::Event::Scheduler(event));
+            }
         }
         let node = self.cache.facts(plan.slot).name;
         let template = store.template(row.template).clone();

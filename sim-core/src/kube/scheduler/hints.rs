@@ -1,14 +1,26 @@
 //! Queueing hints: whether a change in the cluster may help a pod that waits.
 //!
-//! Source: the `isSchedulableAfter…` functions in `pkg/scheduler/framework/plugins`.
+//! Source: `EventsToRegister` and the `isSchedulableAfter…` functions of each plugin in
+//! `pkg/scheduler/framework/plugins`.
 
-use crate::api::kube::affinity::PodAffinityTerm;
+use std::sync::Arc;
+
+use crate::api::kube::affinity::{Affinity, PodAffinityTerm};
+use crate::api::kube::volume::VolumeSource;
+use crate::base::symbol::Symbol;
+use crate::kube::selector::label;
 use crate::kube::template::PodTemplate;
 
-use super::cache::{Cache, NodeChange};
+use super::cache::{Cache, NodeBefore, NodeChange, NodeFacts};
 use super::demand::Demand;
 use super::matcher::{Look, Term, spread_selector};
 use super::plugins::{Plugin, PluginSet, affinity, taints};
+use super::profile::Profile;
+
+/// Plugins that a pod's coming to a node may satisfy.
+pub const RELATIONS: PluginSet = PluginSet::NONE
+    .with(Plugin::PodTopologySpread)
+    .with(Plugin::InterPodAffinity);
 
 /// A pod that waits.
 #[derive(Clone, Copy, Debug)]
@@ -17,20 +29,54 @@ pub struct Waiting<'a> {
     pub template: &'a PodTemplate,
     /// What it asks for.
     pub demand: &'a Demand,
+    /// Its profile.
+    pub profile: &'a Profile,
     /// Who rejected it.
     pub by: PluginSet,
 }
 
 /// Whether a new or changed node may help.
-pub fn node(waiting: Waiting<'_>, change: NodeChange, cache: &Cache, slot: u32) -> bool {
-    let Waiting {
-        template,
-        demand,
-        by,
-    } = waiting;
-    let numbers = cache.numbers(slot);
+pub fn node(waiting: Waiting<'_>, change: &NodeChange, cache: &Cache, slot: u32) -> bool {
+    let Waiting { template, by, .. } = waiting;
     let facts = cache.facts(slot);
-    let fits_empty = demand.milli_cpu <= numbers.milli_cpu
+    let relabelled = change.added || change.labels;
+    let allowed =
+        |labels: &[(Arc<str>, Arc<str>)]| affinity::allowed(&template.spec, &facts.text, labels);
+    let added = &waiting.profile.added_affinity;
+    by.has(Plugin::NodeResourcesFit)
+        && (change.added || change.grown)
+        && has_room(waiting, change, cache, slot)
+        || by.has(Plugin::TaintToleration)
+            && (change.added
+                || change.taints
+                    && !taints::tolerated(&change.before.taints, &template.tolerations))
+            && taints::tolerated(&facts.taints, &template.tolerations)
+        || by.has(Plugin::NodeUnschedulable)
+            && (change.added || change.uncordoned)
+            && !facts.unschedulable
+        || by.has(Plugin::NodeAffinity)
+            && relabelled
+            && affinity::allowed_by(added, &facts.text, &facts.labels)
+            && allowed(&facts.labels)
+            && (change.added || !allowed(&change.before.labels))
+        || (by.has(Plugin::NodePorts)
+            || by.has(Plugin::NodeName)
+            || by.has(Plugin::VolumeRestrictions)
+            || by.has(Plugin::NodeVolumeLimits))
+            && change.added
+        || (by.has(Plugin::VolumeBinding) || by.has(Plugin::VolumeZone)) && relabelled
+        || by.has(Plugin::InterPodAffinity)
+            && relabelled
+            && changes_domain(&template.spec.affinity, change, facts)
+        || by.has(Plugin::PodTopologySpread)
+            && (relabelled || change.taints)
+            && changes_spread(waiting, change, facts)
+}
+
+/// Whether the pod would fit on the node if it were empty, and the node has more of what it asks for.
+fn has_room(waiting: Waiting<'_>, change: &NodeChange, cache: &Cache, slot: u32) -> bool {
+    let (demand, numbers, facts) = (waiting.demand, cache.numbers(slot), cache.facts(slot));
+    let fits = demand.milli_cpu <= numbers.milli_cpu
         && demand.memory <= numbers.memory
         && demand.ephemeral <= numbers.ephemeral
         && numbers.pods > 0
@@ -38,35 +84,74 @@ pub fn node(waiting: Waiting<'_>, change: NodeChange, cache: &Cache, slot: u32) 
             .extended
             .iter()
             .all(|(name, amount)| facts.allocatable(*name) >= *amount);
-    let relabelled = change.added || change.labels;
-    by.has(Plugin::NodeResourcesFit) && (change.added || change.grown) && fits_empty
-        || by.has(Plugin::TaintToleration)
-            && (change.added || change.taints)
-            && taints::tolerated(&facts.taints, &template.tolerations)
-        || by.has(Plugin::NodeUnschedulable)
-            && (change.added || change.uncordoned)
-            && !facts.unschedulable
-        || by.has(Plugin::NodeAffinity)
-            && relabelled
-            && affinity::allowed(&template.spec, &facts.text, &facts.labels)
-        || by.has(Plugin::NodePorts) && change.added
-        || by.has(Plugin::NodeName) && change.added
-        || by.has(Plugin::InterPodAffinity) && relabelled
-        || by.has(Plugin::PodTopologySpread) && (relabelled || change.taints)
-        || relabelled
-            && [
-                Plugin::VolumeBinding,
-                Plugin::VolumeZone,
-                Plugin::NodeVolumeLimits,
-                Plugin::VolumeRestrictions,
-            ]
-            .into_iter()
-            .any(|plugin| by.has(plugin))
+    let before = &change.before;
+    fits && (change.added
+        || numbers.pods > before.pods
+        || demand.milli_cpu > 0 && numbers.milli_cpu > before.milli_cpu
+        || demand.memory > 0 && numbers.memory > before.memory
+        || demand.ephemeral > 0 && numbers.ephemeral > before.ephemeral
+        || demand
+            .extended
+            .iter()
+            .any(|(name, _)| facts.allocatable(*name) > allocatable_before(before, *name)))
+}
+
+fn allocatable_before(before: &NodeBefore, name: Symbol) -> i64 {
+    let mut all = before.extended.iter();
+    all.find(|(other, _)| *other == name)
+        .map_or(0, |(_, amount)| *amount)
+}
+
+/// Whether a node came to another domain of a term: a new one of affinity, or one of anti-affinity
+/// that it has left.
+fn changes_domain(terms: &Affinity, change: &NodeChange, facts: &NodeFacts) -> bool {
+    let values = |term: &PodAffinityTerm| {
+        let before = label(&change.before.labels, &term.topology_key);
+        (before, label(&facts.labels, &term.topology_key))
+    };
+    if change.added {
+        return !terms.anti_required.is_empty()
+            || terms.pod_required.iter().any(|it| values(it).1.is_some());
+    }
+    let mut wanted = terms.pod_required.iter().map(values);
+    let mut hated = terms.anti_required.iter().map(values);
+    wanted.any(|(before, now)| now.is_some() && before != now)
+        || hated.any(|(before, now)| before.is_some() && before != now)
+}
+
+/// Whether a node's place among the domains of the constraints changed.
+fn changes_spread(waiting: Waiting<'_>, change: &NodeChange, facts: &NodeFacts) -> bool {
+    let keys = hard_keys(waiting);
+    let has_all =
+        |labels: &[(Arc<str>, Arc<str>)]| keys.iter().all(|key| label(labels, key).is_some());
+    let now = has_all(&facts.labels);
+    if change.added {
+        return now;
+    }
+    let before = &change.before.labels;
+    let mut each = keys.iter();
+    now != has_all(before)
+        || now && (change.taints || each.any(|key| label(before, key) != label(&facts.labels, key)))
+}
+
+/// Topology keys of a pod's hard constraints, or of the profile's where it has none of its own.
+fn hard_keys(waiting: Waiting<'_>) -> Vec<&str> {
+    let own = &waiting.template.spec.topology_spread;
+    let list = if own.is_empty() {
+        &waiting.profile.default_constraints
+    } else {
+        own
+    };
+    let hard = list.iter().filter(|constraint| constraint.hard);
+    hard.map(|constraint| &*constraint.topology_key).collect()
 }
 
 /// Whether a node's departure may help: only the emptiest domain can change by it.
-pub fn node_gone(waiting: Waiting<'_>) -> bool {
+pub fn node_gone(waiting: Waiting<'_>, labels: &[(Arc<str>, Arc<str>)]) -> bool {
     waiting.by.has(Plugin::PodTopologySpread)
+        && hard_keys(waiting)
+            .iter()
+            .all(|key| label(labels, key).is_some())
 }
 
 /// Whether the end of another pod, or of its hold on a node, may help.
@@ -79,6 +164,7 @@ pub fn pod_gone(
         template,
         demand,
         by,
+        ..
     } = waiting;
     by.has(Plugin::NodeResourcesFit)
         || by.has(Plugin::NodePorts)
@@ -86,51 +172,150 @@ pub fn pod_gone(
                 .ports
                 .iter()
                 .any(|port| freed.ports.iter().any(|other| port.conflicts(other)))
-        || by.has(Plugin::PodTopologySpread) && counts(template, gone, look)
+        || by.has(Plugin::PodTopologySpread)
+            && gone.namespace == template.namespace
+            && counts(waiting, gone)
         || by.has(Plugin::InterPodAffinity)
-            && (any_term(&template.spec.affinity.anti_required, template, gone, look)
-                || any_term(&gone.spec.affinity.anti_required, gone, template, look))
+            && (all_terms(&template.spec.affinity.anti_required, template, gone, look)
+                || all_terms(&gone.spec.affinity.anti_required, gone, template, look))
         || by.has(Plugin::VolumeRestrictions)
-        || by.has(Plugin::NodeVolumeLimits) && !gone.spec.volumes.is_empty()
+            && gone.namespace == template.namespace
+            && shares_volume(template, gone)
+        || by.has(Plugin::NodeVolumeLimits)
+            && gone.spec.volumes.iter().any(|volume| {
+                matches!(
+                    volume.source,
+                    VolumeSource::Claim { .. }
+                        | VolumeSource::Ephemeral
+                        | VolumeSource::Disk { .. }
+                )
+            })
+}
+
+/// Whether two pods want a disk that only one may have, or the same claim.
+fn shares_volume(waiting: &PodTemplate, other: &PodTemplate) -> bool {
+    let theirs = &other.spec.volumes;
+    waiting.spec.volumes.iter().any(|mine| {
+        theirs
+            .iter()
+            .any(|their| match (&mine.source, &their.source) {
+                (VolumeSource::Claim { name, .. }, VolumeSource::Claim { name: other, .. }) => {
+                    name == other
+                }
+                (
+                    VolumeSource::Disk {
+                        identity,
+                        shared_read_only,
+                        read_only,
+                    },
+                    VolumeSource::Disk {
+                        identity: other,
+                        read_only: reads,
+                        ..
+                    },
+                ) => identity == other && !(*shared_read_only && *read_only && *reads),
+                _ => false,
+            })
+    })
 }
 
 /// Whether a pod that came to a node may help.
 pub fn pod_came(waiting: Waiting<'_>, came: &PodTemplate, look: Look<'_>) -> bool {
     let Waiting { template, by, .. } = waiting;
-    by.has(Plugin::PodTopologySpread) && counts(template, came, look)
+    by.has(Plugin::PodTopologySpread)
+        && came.namespace == template.namespace
+        && counts(waiting, came)
         || by.has(Plugin::InterPodAffinity)
-            && any_term(&template.spec.affinity.pod_required, template, came, look)
+            && all_terms(&template.spec.affinity.pod_required, template, came, look)
+}
+
+/// Whether it may help that a pod on a node has other labels, or asks for less.
+pub fn pod_changed(
+    waiting: Waiting<'_>,
+    [old, new]: [&PodTemplate; 2],
+    [before, after]: [&Demand; 2],
+    look: Look<'_>,
+) -> bool {
+    let Waiting {
+        template,
+        demand,
+        by,
+        ..
+    } = waiting;
+    let affinity = &template.spec.affinity;
+    let matches =
+        |terms: &[PodAffinityTerm], pod: &PodTemplate| all_terms(terms, template, pod, look);
+    by.has(Plugin::NodeResourcesFit)
+        && (demand.milli_cpu > 0 && after.milli_cpu < before.milli_cpu
+            || demand.memory > 0 && after.memory < before.memory
+            || demand.ephemeral > 0 && after.ephemeral < before.ephemeral)
+        || old.labels != new.labels
+            && (by.has(Plugin::PodTopologySpread)
+                && new.namespace == template.namespace
+                && recounts(waiting, old, new)
+                || by.has(Plugin::InterPodAffinity)
+                    && (!matches(&affinity.pod_required, old)
+                        && matches(&affinity.pod_required, new)
+                        || matches(&affinity.anti_required, old)
+                            && !matches(&affinity.anti_required, new)))
 }
 
 /// Whether a pod's own new self may be taken where its old self was not.
-pub fn own(old: &PodTemplate, new: &PodTemplate, by: PluginSet) -> bool {
-    (by.has(Plugin::TaintToleration) || by.has(Plugin::NodeUnschedulable))
-        && old.tolerations != new.tolerations
-        || (by.has(Plugin::PodTopologySpread) || by.has(Plugin::InterPodAffinity))
-            && old.labels != new.labels
-        || by.has(Plugin::NodeResourcesFit) && new.requests != old.requests
-        || by.has(Plugin::NodeAffinity)
-            && (old.spec.affinity != new.spec.affinity
-                || old.spec.node_selector != new.spec.node_selector)
+pub fn own(waiting: Waiting<'_>, old: &PodTemplate, new: &PodTemplate) -> bool {
+    let by = waiting.by;
+    let tolerates_more = old.tolerations.len() != new.tolerations.len();
+    let mut constraints = new.spec.topology_spread.iter();
+    tolerates_more
+        && (by.has(Plugin::TaintToleration)
+            || by.has(Plugin::NodeUnschedulable) && taints::tolerates_cordon(&new.tolerations)
+            || by.has(Plugin::PodTopologySpread)
+                && constraints.any(|constraint| constraint.hard && constraint.honor_taints))
+        || old.labels != new.labels
+            && (by.has(Plugin::InterPodAffinity)
+                || by.has(Plugin::PodTopologySpread) && recounts(waiting, old, new))
+        || by.has(Plugin::NodeResourcesFit)
+            && (new.requests.milli_cpu < old.requests.milli_cpu
+                || new.requests.memory < old.requests.memory
+                || new.requests.ephemeral_storage < old.requests.ephemeral_storage)
 }
 
-fn counts(waiting: &PodTemplate, other: &PodTemplate, look: Look<'_>) -> bool {
-    let namespace = look.symbols.text(waiting.namespace);
-    waiting.spec.topology_spread.iter().any(|constraint| {
-        let keys = &constraint.match_label_keys;
-        let selector = spread_selector(constraint.selector.as_ref(), keys, &waiting.labels);
-        Term::counted(namespace, selector).matches(other, look)
-    })
+/// Whether a hard constraint counts pods of a template. One of the profile has the selector of
+/// whoever owns the pod, which is not looked at here.
+fn counts(waiting: Waiting<'_>, other: &PodTemplate) -> bool {
+    let template = waiting.template;
+    let mut own = template.spec.topology_spread.iter();
+    template.spec.topology_spread.is_empty()
+        || own.any(|constraint| {
+            let keys = &constraint.match_label_keys;
+            constraint.hard
+                && spread_selector(constraint.selector.as_ref(), keys, &template.labels)
+                    .is_some_and(|selector| selector.matches(&other.labels))
+        })
 }
 
-fn any_term(
+/// Whether a hard constraint counts a pod with its new labels and did not before, or the other way.
+fn recounts(waiting: Waiting<'_>, old: &PodTemplate, new: &PodTemplate) -> bool {
+    let template = waiting.template;
+    let mut own = template.spec.topology_spread.iter();
+    template.spec.topology_spread.is_empty()
+        || own.any(|constraint| {
+            let keys = &constraint.match_label_keys;
+            constraint.hard
+                && spread_selector(constraint.selector.as_ref(), keys, &template.labels)
+                    .is_some_and(|it| it.matches(&old.labels) != it.matches(&new.labels))
+        })
+}
+
+/// Whether a pod matches every one of some terms; no terms: it does not.
+fn all_terms(
     terms: &[PodAffinityTerm],
     of: &PodTemplate,
     other: &PodTemplate,
     look: Look<'_>,
 ) -> bool {
     let namespace = look.symbols.text(of.namespace);
-    terms
-        .iter()
-        .any(|term| Term::of(term, namespace, &of.labels).matches(other, look))
+    !terms.is_empty()
+        && terms
+            .iter()
+            .all(|term| Term::of(term, namespace, &of.labels).matches(other, look))
 }

@@ -150,6 +150,11 @@ impl PluginSet {
         Self(self.0 & !(1 << plugin as u32))
     }
 
+    /// Whether some plugin is in both.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether a plugin is in it.
     pub const fn has(self, plugin: Plugin) -> bool {
         self.0 & 1 << plugin as u32 != 0

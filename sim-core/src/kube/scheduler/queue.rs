@@ -18,6 +18,7 @@ use crate::base::arrange::Arrange;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 
+use super::hints::RELATIONS;
 use super::plugins::PluginSet;
 
 /// First back-off of a rejected pod. Source: `pkg/scheduler/apis/config/v1/defaults.go`.
@@ -86,6 +87,8 @@ pub struct SchedulingQueue<K: Copy + Ord + Hash> {
     error_backoff: SortedSet<(u64, ActiveKey<K>)>,
     unschedulable: SortedMap<(u32, PluginSet), SortedSet<(u64, K)>>,
     unschedulable_since: SortedSet<(SimTime, u64, K)>,
+    /// How many of them were rejected by one of [`RELATIONS`].
+    related: u32,
     arrivals: u64,
     /// First back-off (`podInitialBackoffSeconds`).
     pub initial_backoff: SimDuration,
@@ -102,6 +105,7 @@ impl<K: Copy + Ord + Hash> Default for SchedulingQueue<K> {
             error_backoff: SortedSet::new(),
             unschedulable: SortedMap::new(),
             unschedulable_since: SortedSet::new(),
+            related: 0,
             arrivals: 0,
             initial_backoff: POD_INITIAL_BACKOFF,
             max_backoff: POD_MAX_BACKOFF,
@@ -171,14 +175,7 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
             Place::ErrorBackoff(expiry) => {
                 self.error_backoff.insert((expiry, key));
             }
-            Place::Unschedulable => {
-                self.unschedulable
-                    .entry((group, entry.rejected_by))
-                    .or_default()
-                    .insert((entry.arrival, pod));
-                self.unschedulable_since
-                    .insert((entry.timestamp, entry.arrival, pod));
-            }
+            Place::Unschedulable => self.set_aside(pod, entry),
             Place::InFlight => {}
         }
         self.entries.insert(pod, entry);
@@ -244,12 +241,22 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
         entry.rejected_by = by;
         entry.place = Place::Unschedulable;
         let entry = *entry;
+        self.set_aside(pod, entry);
+    }
+
+    /// Whether some pod waits for pods to come to nodes.
+    pub const fn waits_for_others(&self) -> bool {
+        self.related > 0
+    }
+
+    fn set_aside(&mut self, pod: K, entry: Entry) {
         self.unschedulable
-            .entry((entry.group, by))
+            .entry((entry.group, entry.rejected_by))
             .or_default()
             .insert((entry.arrival, pod));
         self.unschedulable_since
             .insert((entry.timestamp, entry.arrival, pod));
+        self.related += u32::from(entry.rejected_by.meets(RELATIONS));
     }
 
     /// Puts a pod back whose attempt ended in an error (a bind that was refused): it waits its
@@ -371,6 +378,7 @@ impl<K: Copy + Ord + Hash> SchedulingQueue<K> {
                 if members.is_empty() {
                     self.unschedulable.remove(&group);
                 }
+                self.related -= u32::from(entry.rejected_by.meets(RELATIONS));
                 found
                     && self
                         .unschedulable_since

@@ -16,6 +16,7 @@ use super::hints::{self, Waiting};
 use super::matcher::Look;
 use super::nominator::Guest;
 use super::plugins::{Plugin, PluginSet};
+use super::profile::Profile;
 use super::{Scheduler, Standing};
 
 impl Scheduler {
@@ -52,11 +53,11 @@ impl Scheduler {
             self.queue.remove(pod);
             self.gated.remove(&pod);
             self.nominator.remove(pod);
-            if let Some(known) = self.cache.template_of(pod)
-                && known != row.template
-            {
-                let old = self.demand(known, store);
-                self.cache.displace(pod, &old, look);
+            let known = self.cache.template_of(pod);
+            let known = known.filter(|known| *known != row.template);
+            let old = known.map(|known| (known, self.demand(known, store)));
+            if let Some((_, old)) = &old {
+                self.cache.displace(pod, old, look);
             }
             // Where another node has taken a removed one's slot, the pod is nowhere.
             if self.cache.facts(node.slot()).id == Some(node) {
@@ -67,10 +68,19 @@ impl Scheduler {
                 };
                 self.cache.place(pod, place, &demand, look);
             }
-            let came = store.template(row.template);
-            let standings = &self.standings;
+            let seen = store.template(row.template);
+            let known = (&self.standings[..], &self.profiles[..]);
             self.queue.announce(ctx.now, |group, by| {
-                hints::pod_came(waiting(standings, group, by, store), came, look)
+                let waiting = waiting(known, group, by, store);
+                match &old {
+                    None => hints::pod_came(waiting, seen, look),
+                    Some((template, before)) => hints::pod_changed(
+                        waiting,
+                        [store.template(*template), seen],
+                        [before, &demand],
+                        look,
+                    ),
+                }
             });
             return;
         }
@@ -104,10 +114,11 @@ impl Scheduler {
                     store.template(row.template),
                 );
                 let now = ctx.now;
-                self.queue
-                    .update(pod, demand.priority, row.template.0, now, |by| {
-                        hints::own(old, template, by)
-                    });
+                let known = (&self.standings[..], &self.profiles[..]);
+                let group = row.template.0;
+                self.queue.update(pod, demand.priority, group, now, |by| {
+                    hints::own(waiting(known, group, by, store), old, template)
+                });
             }
             Some(_) => {}
         }
@@ -123,6 +134,7 @@ impl Scheduler {
         self.queue.remove(pod);
         self.gated.remove(&pod);
         self.victims.remove(&pod);
+        let promised = self.nominator.node_of(pod).is_some();
         self.nominator.remove(pod);
         self.bindings.remove(&pod);
         let look = Look {
@@ -133,7 +145,31 @@ impl Scheduler {
         let demand = self.demand(template, store);
         if self.cache.displace(pod, &demand, look).is_some() {
             self.announce_freed(template, &demand, look, ctx.now);
+        } else if promised {
+            self.unpromised(template, store, ctx);
         }
+    }
+
+    /// A pod has lost the node that it was promised: for others it was as good as there.
+    /// Source: `pkg/scheduler/eventhandlers.go` (`hasNominatedNodeNameChanged`, `getLEPriorityPreCheck`).
+    pub(super) fn unpromised(
+        &mut self,
+        template: TemplateId,
+        store: &Store,
+        ctx: &mut Context<'_>,
+    ) {
+        let demand = self.demand(template, store);
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let known = (&self.standings[..], &self.profiles[..]);
+        let gone = store.template(template);
+        self.queue.announce(ctx.now, |group, by| {
+            let waiting = waiting(known, group, by, store);
+            waiting.demand.priority <= demand.priority
+                && hints::pod_gone(waiting, (gone, &demand), look)
+        });
     }
 
     /// An assigned pod is gone, or an assumed one will not come.
@@ -144,10 +180,10 @@ impl Scheduler {
         look: Look<'_>,
         now: SimTime,
     ) {
-        let standings = &self.standings;
+        let known = (&self.standings[..], &self.profiles[..]);
         let gone = look.store.template(gone);
         self.queue.announce(now, |group, by| {
-            let waiting = waiting(standings, group, by, look.store);
+            let waiting = waiting(known, group, by, look.store);
             hints::pod_gone(waiting, (gone, freed), look)
         });
     }
@@ -171,10 +207,11 @@ impl Scheduler {
             store,
             symbols: ctx.symbols,
         };
+        let labels = self.cache.facts(node.slot()).labels.clone();
         self.cache.remove_node(node, look);
-        let standings = &self.standings;
+        let known = (&self.standings[..], &self.profiles[..]);
         self.queue.announce(ctx.now, |group, by| {
-            hints::node_gone(waiting(standings, group, by, store))
+            hints::node_gone(waiting(known, group, by, store), &labels)
         });
     }
 
@@ -216,11 +253,12 @@ impl Scheduler {
         if change.is_nothing() {
             return;
         }
-        let (standings, cache) = (&self.standings, &self.cache);
+        let known = (&self.standings[..], &self.profiles[..]);
+        let cache = &self.cache;
         self.queue.announce(ctx.now, |group, by| {
             hints::node(
-                waiting(standings, group, by, store),
-                change,
+                waiting(known, group, by, store),
+                &change,
                 cache,
                 node.slot(),
             )
@@ -230,17 +268,18 @@ impl Scheduler {
 
 /// The pods of a group in the queue.
 fn waiting<'a>(
-    standings: &'a [Option<Standing>],
+    (standings, profiles): (&'a [Option<Standing>], &'a [Arc<Profile>]),
     group: u32,
     by: PluginSet,
     store: &'a Store,
 ) -> Waiting<'a> {
+    let standing = standings[group as usize].as_ref();
+    let standing = standing.expect("a pod in the queue was seen");
+    let profile = standing.profile.and_then(|index| profiles.get(index));
     Waiting {
         template: store.template(TemplateId(group)),
-        demand: standings[group as usize]
-            .as_ref()
-            .map(|standing| &*standing.demand)
-            .expect("a pod in the queue was seen"),
+        demand: &standing.demand,
+        profile: profile.unwrap_or(&profiles[0]),
         by,
     }
 }
