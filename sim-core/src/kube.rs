@@ -144,6 +144,9 @@ impl KubePlane {
         if self.stale.is_idle() && lacked.sum::<u64>() != self.controllers.lacked(&self.store) {
             found.push("controllers: the sum of distances is not of the workloads".to_owned());
         }
+        if !self.store.dependents_agree() {
+            found.push("store: the index of dependents is not of the references".to_owned());
+        }
         if !self.store.names_agree() {
             found.push("store: the indices of names are not of what is there".to_owned());
         }

@@ -19,6 +19,12 @@ impl Symbol {
     /// The empty string, in every interner.
     pub const EMPTY: Self = Self(0);
 
+    /// Its number, for keys of indices: it says nothing of the text, and nothing may be shown or done
+    /// in its order.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     /// Whether this is the empty string.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -5,6 +5,7 @@
 //! the rows. It knows no controller: it says what changed, and the plane tells who listens.
 
 pub mod custom;
+pub mod dependents;
 pub mod document;
 pub mod events;
 pub mod managed;
@@ -122,6 +123,10 @@ pub struct Store {
     references: references::References,
     /// Pods of ReplicaSets that are gone, until the garbage collector has seen them.
     orphans: SortedMap<ReplicaSetId, Vec<PodId>>,
+    /// ReplicaSets that go once their pods have.
+    foreground: SortedSet<ReplicaSetId>,
+    /// ReplicaSets of Deployments that are gone, until the garbage collector has seen them.
+    orphan_sets: SortedMap<DeploymentId, Vec<ReplicaSetId>>,
     /// Labels that people gave ReplicaSets of Deployments, and annotations that those have of their
     /// own.
     kept: SortedMap<ReplicaSetId, Value>,
@@ -247,6 +252,16 @@ impl Store {
         self.orphans.remove(&id).unwrap_or_default()
     }
 
+    /// ReplicaSets that a Deployment left behind.
+    pub fn take_orphan_sets(&mut self, id: DeploymentId) -> Vec<ReplicaSetId> {
+        self.orphan_sets.remove(&id).unwrap_or_default()
+    }
+
+    /// ReplicaSets that go once their pods have, by id.
+    pub fn foreground_sets(&self) -> Vec<ReplicaSetId> {
+        self.foreground.iter().copied().collect()
+    }
+
     /// What a ReplicaSet without a document has of its own among its `labels` or `annotations`.
     pub fn kept(&self, id: ReplicaSetId, field: &str) -> Option<&Value> {
         self.kept.get(&id)?.get(field)
@@ -282,6 +297,8 @@ impl Store {
 
     /// Definitions of custom resources, for writing.
     pub const fn definitions_mut(&mut self) -> &mut custom::Definitions {
+        // What names an owner of a kind that was not served could not be judged.
+        self.look_at_all_dependents();
         &mut self.definitions
     }
 

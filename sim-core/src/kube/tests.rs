@@ -1,6 +1,7 @@
 //! The control plane on a bench: real store, API server and controllers; a stand-in for scheduler
 //! and kubelets that binds in turn, makes a pod ready after two seconds, unless its image is `broken`, and ends it after one.
 
+mod owners;
 mod passes;
 
 use super::event::Event;

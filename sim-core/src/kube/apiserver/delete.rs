@@ -6,6 +6,7 @@ use crate::kube::controllers::garbage_collector::graph;
 use crate::kube::kinds::Kind;
 use crate::kube::rows::read as fields;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
+use crate::kube::store::dependents::{FOREGROUND, ORPHAN};
 use crate::kube::store::document::{DocumentKey, RowReference};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -111,8 +112,8 @@ impl ApiServer {
         );
         let wanted = match propagation {
             _ if has_row => None,
-            Propagation::Foreground => Some(graph::FOREGROUND),
-            Propagation::Orphan => Some(graph::ORPHAN),
+            Propagation::Foreground => Some(FOREGROUND),
+            Propagation::Orphan => Some(ORPHAN),
             Propagation::Background => None,
         };
         set_finalizer(key, wanted, turn);
@@ -152,7 +153,7 @@ impl ApiServer {
             RowReference::ReplicaSet(id) => {
                 if propagation == Propagation::Foreground {
                     let now = turn.now();
-                    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+                    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
                         document.deletion.get_or_insert(now);
                     }
                     delete_replica_set(id, propagation, turn);
@@ -203,7 +204,7 @@ impl ApiServer {
         }
         if turn.store.documents().of(&key.name).next().is_some() {
             let now = turn.now();
-            if let Some(document) = turn.store.documents_mut().get_mut(key) {
+            if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
                 document.deletion.get_or_insert(now);
             }
             return;
@@ -231,13 +232,14 @@ impl ApiServer {
             namespace: "".into(),
             name: name.into(),
         };
-        let Some(document) = turn.store.documents_mut().get_mut(&key) else {
+        let Some(mut document) = turn.store.documents_mut().get_mut(&key) else {
             return Ok(());
         };
         if document.deletion.is_some() {
             return Ok(());
         }
         document.deletion = Some(now);
+        drop(document);
         turn.store.namespace_terminates();
         self.namespace_written(name, turn);
         Ok(())
@@ -260,7 +262,7 @@ fn delete_pod(key: &DocumentKey, grace_seconds: Option<i64>, turn: &mut Turn<'_,
 
 fn foreground_deployment(id: DeploymentId, key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     let now = turn.now();
-    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
         document.deletion.get_or_insert(now);
     }
     turn.store.write_deployment(id, true, |row| {
@@ -307,13 +309,13 @@ pub fn wait_for_dependents(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
         Some(RowReference::Deployment(id)) => foreground_deployment(id, key, turn),
         Some(RowReference::ReplicaSet(id)) => {
             let now = turn.now();
-            if let Some(document) = turn.store.documents_mut().get_mut(key) {
+            if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
                 document.deletion.get_or_insert(now);
             }
             delete_replica_set(id, Propagation::Foreground, turn);
         }
         _ => {
-            set_finalizer(key, Some(graph::FOREGROUND), turn);
+            set_finalizer(key, Some(FOREGROUND), turn);
             hold(key, turn);
             turn.store.owners_changed();
         }
@@ -330,7 +332,7 @@ fn set_finalizer(key: &DocumentKey, wanted: Option<&str>, turn: &mut Turn<'_, '_
     };
     let before = fields::list(&document.value, &path);
     let mut after = before.to_vec();
-    after.retain(|one| !matches!(one.as_str(), Some(graph::FOREGROUND | graph::ORPHAN)));
+    after.retain(|one| !matches!(one.as_str(), Some(FOREGROUND | ORPHAN)));
     after.extend(wanted.map(Value::from));
     if before == after {
         return;
@@ -346,8 +348,8 @@ fn policy(kind: &Kind, asked: Option<Propagation>, object: &Value) -> Propagatio
         fields::list(object, &["metadata", "finalizers"])
             .iter()
             .find_map(|one| match one.as_str() {
-                Some(graph::FOREGROUND) => Some(Propagation::Foreground),
-                Some(graph::ORPHAN) => Some(Propagation::Orphan),
+                Some(FOREGROUND) => Some(Propagation::Foreground),
+                Some(ORPHAN) => Some(Propagation::Orphan),
                 _ => None,
             })
     };
@@ -369,7 +371,7 @@ pub fn is_held(value: &Value) -> bool {
 /// Marks an object that finalizers keep as being deleted.
 pub fn hold(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     let now = turn.now();
-    let Some(document) = turn.store.documents_mut().get_mut(key) else {
+    let Some(mut document) = turn.store.documents_mut().get_mut(key) else {
         return;
     };
     if document.deletion.is_some() {
@@ -380,8 +382,9 @@ pub fn hold(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
         document.generation += 1;
     }
     let row = document.row;
+    drop(document);
     let revision = turn.store.bump();
-    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
         document.revision = revision;
     }
     // Its controller leaves its dependents alone from now on.

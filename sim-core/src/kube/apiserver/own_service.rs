@@ -203,7 +203,7 @@ pub fn sync(serves: impl Fn(MachineId) -> bool, turn: &mut Turn<'_, '_>) {
                 }
             }
         });
-        if let Some(document) = turn.store.documents_mut().get_mut(&key) {
+        if let Some(mut document) = turn.store.documents_mut().get_mut(&key) {
             document.generation += generation;
         }
     }

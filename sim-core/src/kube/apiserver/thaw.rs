@@ -224,7 +224,7 @@ fn plain(kind: &Kind, object: &Value) -> Value {
 }
 
 fn store(key: &DocumentKey, value: Value, row: RowReference, turn: &mut Turn<'_, '_>) {
-    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
         document.value = value;
         document.row = row;
     }

@@ -99,7 +99,7 @@ fn attach_watched(kind: WatchedKind, key: &DocumentKey, spec: bool, turn: &mut T
         part,
     };
     let id = turn.store.add_watched(row);
-    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
         document.row = RowReference::Watched(id);
     }
 }
@@ -196,7 +196,7 @@ fn create(
         ..ReplicaSetRow::new(names, selector, template, document.created)
     };
     let id = turn.store.add_replica_set(row);
-    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
         document.row = RowReference::ReplicaSet(id);
     }
     id

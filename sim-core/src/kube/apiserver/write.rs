@@ -383,13 +383,14 @@ impl ApiServer {
             update_deployment(id, spec, key, &value, spec_changed || annotated, turn);
         }
         let revision = turn.store.bump();
-        let document = turn.store.documents_mut().get_mut(key).expect("read above");
+        let mut document = turn.store.documents_mut().get_mut(key).expect("read above");
         document.value = value;
         document.revision = revision;
         if spec_changed && document.generation > 0 {
             document.generation += 1;
         }
         let released = document.deletion.is_some() && !super::delete::is_held(&document.value);
+        drop(document);
         let references = ["metadata", "ownerReferences"];
         if old.path(&references) != parsed.value.path(&references) {
             owned(&parsed.value, turn);
@@ -502,12 +503,10 @@ impl ApiServer {
                 {
                     turn.store
                         .write_deployment(id, true, |row| row.replicas = replicas);
-                    let document = turn
-                        .store
+                    turn.store
                         .documents_mut()
                         .get_mut(&key)
-                        .expect("read above");
-                    document
+                        .expect("read above")
                         .value
                         .set_path(&["spec", "replicas"], replicas.into());
                     note("scale", kind, name, turn);
@@ -534,7 +533,7 @@ impl ApiServer {
                     },
                 };
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
-                let Some(document) = turn.store.documents_mut().get_mut(&key) else {
+                let Some(mut document) = turn.store.documents_mut().get_mut(&key) else {
                     return Err(missing());
                 };
                 if document.value.i64_at(&path) != Some(replicas) {
@@ -542,8 +541,9 @@ impl ApiServer {
                     if document.generation > 0 {
                         document.generation += 1;
                     }
+                    drop(document);
                     let revision = turn.store.bump();
-                    if let Some(document) = turn.store.documents_mut().get_mut(&key) {
+                    if let Some(mut document) = turn.store.documents_mut().get_mut(&key) {
                         document.revision = revision;
                     }
                     workload::attach(kind.kind, &key, true, turn);

@@ -22,14 +22,12 @@ pub struct GarbageCollector {
 impl GarbageCollector {
     /// ReplicaSets of a Deployment that is gone.
     pub fn orphaned_replica_sets(&self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
-        let sets: Vec<ReplicaSetId> = turn
-            .store
-            .replica_sets()
-            .filter(|(_, row)| row.owner == Some(id))
-            .map(|(set, _)| set)
-            .collect();
-        for set in sets {
-            let name = turn.store.replica_set(set).expect("listed above").name;
+        for set in turn.store.take_orphan_sets(id) {
+            let row = turn.store.replica_set(set);
+            let Some(row) = row.filter(|row| row.owner == Some(id)) else {
+                continue;
+            };
+            let name = row.name;
             turn.note(
                 "kube.garbage-collector",
                 "delete",

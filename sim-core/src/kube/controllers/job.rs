@@ -692,7 +692,7 @@ fn expire(id: ReplicaSetId, row: &ReplicaSetRow, part: &JobPart, turn: &mut Turn
         return;
     }
     let key = super::stateful_set::key(row, turn);
-    if let Some(document) = turn.store.documents_mut().get_mut(&key) {
+    if let Some(mut document) = turn.store.documents_mut().get_mut(&key) {
         document.deletion.get_or_insert(now);
     }
     turn.note_rule(

@@ -56,6 +56,7 @@ impl Controllers {
         for id in watched {
             self.observe(Change::Watched(id, true), false, turn);
         }
+        turn.store.look_at_all_dependents();
         self.observe(Change::OwnerRemoved, false, turn);
     }
 

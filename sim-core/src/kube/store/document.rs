@@ -8,8 +8,10 @@ use crate::base::hash::FxHashSet;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
-use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId};
+use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId, read};
 use crate::manifest::value::Value;
+
+use super::dependents::{Dependents, Writing};
 
 /// Name of a document: resource with group, e.g. `deployments.apps`, namespace (empty for
 /// cluster-wide kinds), name. Ordered as lists are printed.
@@ -71,6 +73,19 @@ impl Document {
             deletion: None,
         }
     }
+
+    /// Whether it is being deleted.
+    pub fn is_going(&self) -> bool {
+        let stamp = ["metadata", "deletionTimestamp"];
+        self.deletion.is_some() || self.value.path(&stamp).is_some()
+    }
+
+    /// Whether it has a finalizer.
+    pub fn has_finalizer(&self, finalizer: &str) -> bool {
+        read::list(&self.value, &["metadata", "finalizers"])
+            .iter()
+            .any(|one| one.as_str() == Some(finalizer))
+    }
 }
 
 /// All documents.
@@ -99,6 +114,8 @@ pub struct Documents {
     /// Namespaces with quotas in which something came, went or got another size since these looked
     /// last.
     counted: SortedSet<Arc<str>>,
+    /// Who depends on whom, pods with references among them.
+    dependents: Dependents,
 }
 
 /// Resources whose writes the volume controller hears of.
@@ -160,7 +177,7 @@ impl Documents {
     }
 
     /// One document, for writing.
-    pub fn get_mut(&mut self, key: &DocumentKey) -> Option<&mut Document> {
+    pub fn get_mut<'a>(&'a mut self, key: &'a DocumentKey) -> Option<Writing<'a>> {
         if !self.by_key.contains_key(key) {
             return None;
         }
@@ -168,7 +185,18 @@ impl Documents {
         if SIZED.contains(&&*key.resource) {
             self.count(&key.namespace);
         }
-        Arc::make_mut(&mut self.by_key).get_mut(key)
+        let document = Arc::make_mut(&mut self.by_key).get_mut(key)?;
+        Some(Writing::new(key, document, &mut self.dependents))
+    }
+
+    /// Who depends on whom.
+    pub(super) const fn dependents(&self) -> &Dependents {
+        &self.dependents
+    }
+
+    /// The same, for writing.
+    pub(super) const fn dependents_mut(&mut self) -> &mut Dependents {
+        &mut self.dependents
     }
 
     /// Adds one that a fresh cluster has: nobody needs to look at it.
@@ -181,6 +209,10 @@ impl Documents {
         let is_binding = &*key.resource == POLICY_BINDINGS;
         self.count(&key.namespace);
         let quota_of = (&*key.resource == QUOTAS).then(|| key.namespace.clone());
+        if let Some(before) = self.by_key.get(&key) {
+            self.dependents.removed(&key, before);
+        }
+        self.dependents.added(&key, &document);
         let before = Arc::make_mut(&mut self.by_key).insert(key, document);
         self.policy_bindings += u32::from(is_binding && before.is_none());
         if let Some(namespace) = quota_of.filter(|_| before.is_none()) {
@@ -258,7 +290,9 @@ impl Documents {
             }
         }
         self.count(&key.namespace);
-        Arc::make_mut(&mut self.by_key).remove(key)
+        let gone = Arc::make_mut(&mut self.by_key).remove(key)?;
+        self.dependents.removed(key, &gone);
+        Some(gone)
     }
 
     /// Something that quotas may count came, went or got another size.

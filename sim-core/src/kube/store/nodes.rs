@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::kube::affinity::{Taint, TaintEffect};
+use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
@@ -11,6 +12,7 @@ use crate::kube::rows::node::{NODE_CONDITIONS, NodeConditionState, NodeRow};
 use crate::kube::selector::Labels;
 use crate::substrate::order::MachineId;
 
+use super::dependents::RowOwner;
 use super::{Change, Store};
 
 impl Store {
@@ -61,6 +63,11 @@ impl Store {
         });
         Arc::make_mut(&mut self.node_of_machine).remove(&machine);
         Arc::make_mut(&mut self.node_names).remove(&name);
+        self.row_gone(RowOwner {
+            resource: "nodes",
+            namespace: None,
+            name: Name::plain(name),
+        });
         self.revision.bump();
         self.log.push(Change::NodeRemoved(node, machine));
     }

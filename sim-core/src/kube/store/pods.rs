@@ -16,6 +16,7 @@ use crate::kube::rows::{NodeId, PodId, ReplicaSetId, read};
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 
+use super::dependents::RowOwner;
 use super::events::Incarnation;
 use super::{Change, Store, seconds};
 
@@ -501,12 +502,21 @@ impl Store {
         let controlled = owners
             .iter()
             .any(|owner| read::truth(owner, &["controller"]));
-        self.references.tell(pod, &owners);
+        self.references.see(&owners);
+        self.tie(pod, &owners);
         let owners = (!owners.is_empty()).then(|| owners.into());
         self.details.get_mut(pod.slot()).aside.write().owners = owners;
         self.write(pod, |row| row.flags.set(PodFlags::FOREIGN, controlled));
         self.log.push(Change::PodStatus(pod));
         self.log.push(Change::OwnerRemoved);
+    }
+
+    /// Tells the index of a pod's references, before they are written.
+    fn tie(&mut self, pod: PodId, owners: &[Value]) {
+        let namespace = self.template(self.pods[pod].template).namespace;
+        let before = self.details.get(pod.slot()).owners();
+        let dependents = self.documents.dependents_mut();
+        dependents.pod(pod, namespace, before, owners);
     }
 
     /// Keeps a pod that is to be removed until its finalizers are off. Answers whether it is kept.
@@ -575,11 +585,17 @@ impl Store {
         }
         let namespace = self.template(row.template).namespace;
         self.pod_names.remove(namespace, row.name, pod.slot());
-        self.pods.remove(pod);
-        self.details.clear(pod.slot());
-        if self.references.forget(pod) {
+        if !self.pod_details(pod).owners().is_empty() {
+            self.tie(pod, &[]);
             self.log.push(Change::OwnerRemoved);
         }
+        self.row_gone(RowOwner {
+            resource: "pods",
+            namespace: Some(namespace),
+            name: row.name,
+        });
+        self.pods.remove(pod);
+        self.details.clear(pod.slot());
         self.revision.bump();
         self.log.push(Change::PodRemoved(pod, row));
     }

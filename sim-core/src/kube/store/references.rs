@@ -9,6 +9,7 @@ use crate::base::sorted::SortedSet;
 use crate::kube::rows::{PodId, read};
 use crate::manifest::value::Value;
 
+use super::dependents::{Dependent, RowOwner};
 use super::{Change, Store};
 
 /// Kinds of owners that are rows without a document, whose going nobody else tells of.
@@ -17,7 +18,6 @@ const ROWS: [&str; 3] = ["Pod", "Node", "ReplicaSet"];
 /// What refers to owners.
 #[derive(Clone, Debug, Default)]
 pub struct References {
-    pods: Arc<SortedSet<PodId>>,
     /// Whether anything named an owner of [`ROWS`] since the last load.
     to_rows: bool,
     /// Uids of owners that objects of a dump name and that the dump does not hold.
@@ -25,22 +25,7 @@ pub struct References {
 }
 
 impl References {
-    /// Notes the references of a pod.
-    pub(super) fn tell(&mut self, pod: PodId, owners: &[Value]) {
-        self.see(owners);
-        if owners.is_empty() {
-            self.forget(pod);
-        } else {
-            Arc::make_mut(&mut self.pods).insert(pod);
-        }
-    }
-
-    /// Forgets a pod. Answers whether it had references.
-    pub(super) fn forget(&mut self, pod: PodId) -> bool {
-        self.pods.contains(&pod) && Arc::make_mut(&mut self.pods).remove(&pod)
-    }
-
-    fn see(&mut self, owners: &[Value]) {
+    pub(super) fn see(&mut self, owners: &[Value]) {
         self.to_rows |= owners
             .iter()
             .any(|owner| ROWS.contains(&read::text(owner, &["kind"])));
@@ -50,7 +35,12 @@ impl References {
 impl Store {
     /// Pods with references of their own, by id.
     pub fn referring_pods(&self) -> Vec<PodId> {
-        self.references.pods.iter().copied().collect()
+        let items = self.dependents().into_iter();
+        let pods = items.filter_map(|item| match item {
+            Dependent::Pod(pod) => Some(pod),
+            Dependent::Document(_) => None,
+        });
+        pods.collect()
     }
 
     /// Whether the going of a pod, a node or a ReplicaSet may leave something without an owner.
@@ -81,6 +71,7 @@ impl Store {
             .filter(|one| !self.is_absent(read::text(one, &["uid"])));
         let told: Vec<Value> = told.cloned().collect();
         self.references.see(&told);
+        self.look_at_all_dependents();
         self.log.push(Change::OwnerRemoved);
     }
 
@@ -94,5 +85,12 @@ impl Store {
     /// Says that an object waits for its dependents, or that references were taken off.
     pub fn owners_changed(&mut self) {
         self.log.push(Change::OwnerRemoved);
+    }
+
+    /// Says that a row without a document is gone, which something may name as its owner.
+    pub(super) fn row_gone(&mut self, owner: RowOwner) {
+        if self.references.to_rows {
+            self.documents.dependents_mut().row(owner);
+        }
     }
 }

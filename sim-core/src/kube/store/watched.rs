@@ -107,7 +107,7 @@ impl Store {
         }
         let row = document.row;
         let revision = self.revision.bump();
-        if let Some(document) = self.documents.get_mut(key) {
+        if let Some(mut document) = self.documents.get_mut(key) {
             document.value.set("status", status);
             document.revision = revision;
         }
@@ -138,7 +138,7 @@ impl Store {
     /// Changes a document that a loop made.
     pub fn change_document(&mut self, key: &DocumentKey, change: impl FnOnce(&mut Value)) {
         let revision = self.revision.bump();
-        if let Some(document) = self.documents.get_mut(key) {
+        if let Some(mut document) = self.documents.get_mut(key) {
             change(&mut document.value);
             document.revision = revision;
         }

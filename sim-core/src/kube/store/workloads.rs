@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use crate::base::glance::glance;
+use crate::base::name::Name;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::pod::{NO_POD, PodFlags, PodRow};
 use crate::kube::rows::service::ServiceRow;
 use crate::kube::rows::workload::{DeploymentRow, OwnerKind, Part, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId, ServiceId};
 
+use super::dependents::RowOwner;
 use super::{Change, Store};
+
+const REPLICA_SETS: &str = "replicasets.apps";
 
 impl Store {
     /// A Deployment.
@@ -57,7 +61,10 @@ impl Store {
 
     /// Removes a Deployment.
     pub fn remove_deployment(&mut self, id: DeploymentId) {
-        if self.deployments.remove(id).is_some() {
+        if let Some(row) = self.deployments.remove(id) {
+            let mut sets = row.replica_sets;
+            sets.sort_unstable();
+            self.orphan_sets.insert(id, sets);
             self.roster += 1;
             self.revision.bump();
             self.log.push(Change::DeploymentRemoved(id));
@@ -135,13 +142,24 @@ impl Store {
             return;
         };
         let min_ready = row.min_ready_s;
+        let waited = row.foreground;
         change(row);
         row.revision = revision;
+        let waits =
+            (!waited && row.foreground && row.kind == OwnerKind::ReplicaSet).then(|| RowOwner {
+                resource: REPLICA_SETS,
+                namespace: Some(row.namespace),
+                name: Name::plain(row.name),
+            });
         if spec {
             row.generation += 1;
         }
         let relaxed = row.min_ready_s == 0 && min_ready != 0;
         self.log.push(Change::ReplicaSet(id, spec));
+        if let Some(owner) = waits {
+            self.foreground.insert(id);
+            self.documents.dependents_mut().row(owner);
+        }
         if relaxed {
             let waiting: Vec<PodId> = self
                 .pods_of(id)
@@ -172,6 +190,12 @@ impl Store {
             }
             self.revision.bump();
             self.kept.remove(&id);
+            self.foreground.remove(&id);
+            self.row_gone(RowOwner {
+                resource: REPLICA_SETS,
+                namespace: Some(row.namespace),
+                name: Name::plain(row.name),
+            });
             self.orphans.insert(id, pods);
             self.log.push(Change::ReplicaSetRemoved(id, row.owner));
             if let Part::Job(part) = &row.part

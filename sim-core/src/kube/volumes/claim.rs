@@ -547,7 +547,7 @@ pub fn write(key: &DocumentKey, store: &mut Store, change: impl FnOnce(&mut Valu
         return;
     }
     let revision = store.bump();
-    if let Some(document) = store.documents_mut().get_mut(key) {
+    if let Some(mut document) = store.documents_mut().get_mut(key) {
         change(&mut document.value);
         document.revision = revision;
     }

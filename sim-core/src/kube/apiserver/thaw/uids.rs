@@ -123,12 +123,13 @@ impl Uids {
             .filter(|(_, references)| !references.is_empty())
             .collect();
         for (key, references) in owned {
-            let Some(document) = turn.store.documents_mut().get_mut(&key) else {
+            let Some(mut document) = turn.store.documents_mut().get_mut(&key) else {
                 continue;
             };
             let path = ["metadata", "ownerReferences"];
             document.value.set_path(&path, Value::list(references));
             let value = document.value.clone();
+            drop(document);
             turn.store.references_written(&value);
         }
         // Those of an earlier load, whose owners may have come with this one.

@@ -266,7 +266,7 @@ pub(super) fn update_replica_set(
             row.template = template;
         });
     }
-    if let Some(document) = turn.store.documents_mut().get_mut(key) {
+    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
         let mut value = parsed.value.clone();
         value.remove("status");
         if owned {

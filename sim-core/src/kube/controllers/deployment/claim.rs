@@ -204,7 +204,7 @@ pub fn keep_annotations(set: ReplicaSetId, deployment: &DocumentKey, turn: &mut 
     }
     if !is_written {
         turn.store.keep(set, "annotations", kept);
-    } else if let Some(document) = turn.store.documents_mut().get_mut(&written) {
+    } else if let Some(mut document) = turn.store.documents_mut().get_mut(&written) {
         document.value.set_path(&path, kept);
     }
 }

@@ -9,13 +9,14 @@
 //! ```
 
 use crate::base::name::Name;
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::des::notice::Detail;
 use crate::kube::apiserver::{delete, read, singular};
 use crate::kube::kinds::Kind;
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::read::{list, text, truth};
 use crate::kube::rows::{PodId, read as fields};
+use crate::kube::store::dependents::{Dependent, FOREGROUND, ORPHAN, REFERENCES};
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
@@ -23,27 +24,11 @@ use crate::manifest::value::Value;
 
 use super::GarbageCollector;
 
-/// Finalizer of an object whose dependents are to go first.
-/// Source: `staging/src/k8s.io/apimachinery/pkg/apis/meta/v1/types.go` (`FinalizerDeleteDependents`).
-pub const FOREGROUND: &str = "foregroundDeletion";
-
-/// Finalizer of an object whose dependents are to stay. Source: as above, `FinalizerOrphanDependents`.
-pub const ORPHAN: &str = "orphan";
-
-const REFERENCES: [&str; 2] = ["metadata", "ownerReferences"];
-
 const COMPONENT: &str = "garbage-collector-controller";
-
-/// Something that has owners.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Item {
-    Document(DocumentKey),
-    Pod(PodId),
-}
 
 /// An item with what a pass asks of it.
 struct Node {
-    item: Item,
+    item: Dependent,
     uid: String,
     namespace: String,
     references: Vec<Value>,
@@ -63,42 +48,66 @@ enum Owner {
     Waiting,
 }
 
+/// What a pass has found out so far.
+#[derive(Default)]
+struct Pass {
+    /// Owners that something names and that have gone since the last pass.
+    gone: SortedSet<DocumentKey>,
+    /// What was changed: whether it waited for its dependents before.
+    changed: SortedMap<DocumentKey, bool>,
+}
+
+impl Pass {
+    /// Whether something referred to an object when the pass began; of that, whether any waited for
+    /// its own dependents.
+    fn dependents_wait(&self, uid: &str, turn: &Turn<'_, '_>) -> Option<bool> {
+        let taken = turn.store.dependents_taken(uid);
+        let all = turn.store.dependents_of(uid).chain(taken);
+        all.fold(None, |any, (item, _)| {
+            let waited = match item {
+                Dependent::Pod(_) => false,
+                Dependent::Document(key) => match self.changed.get(key) {
+                    Some(waited) => *waited,
+                    None => {
+                        let document = turn.store.documents().get(key);
+                        document.is_some_and(|document| waits(document, turn))
+                    }
+                },
+            };
+            Some(any.unwrap_or(false) | waited)
+        })
+    }
+}
+
 impl GarbageCollector {
-    /// One look at everything that has owners, and at what waits for its dependents.
+    /// One look at what has owners and was written, or whose owners were, since the last one, and at
+    /// what waits for its dependents.
     pub fn look(&mut self, turn: &mut Turn<'_, '_>) {
         orphan_dependents(turn);
-        let nodes = nodes(turn);
-        let mut blocked: SortedMap<String, bool> = SortedMap::new();
-        let mut waiting_dependents: SortedMap<String, bool> = SortedMap::new();
-        for node in &nodes {
-            for reference in &node.references {
-                let of = text(reference, &["uid"]).to_owned();
-                let blocks = truth(reference, &["blockOwnerDeletion"]);
-                *blocked.entry(of.clone()).or_default() |= blocks;
-                *waiting_dependents.entry(of).or_default() |= node.waits;
+        let mut pass = Pass {
+            gone: turn.store.begin_pass(),
+            ..Pass::default()
+        };
+        let mut last = None;
+        // What the pass itself changes and is before the one that it is at is the next pass's.
+        while let Some(item) = turn.store.next_fresh(last.as_ref(), turn.ctx.symbols) {
+            if let Some(node) = node(&item, turn).filter(|node| !node.goes)
+                && let Some(owners) = self.classify(&node, &pass, turn)
+            {
+                self.judge(&node, &owners, &mut pass, turn);
             }
+            last = Some(item);
         }
-        for node in &nodes {
-            if node.goes {
-                continue;
-            }
-            let Some(owners) = self.classify(node, turn) else {
-                continue;
-            };
-            self.judge(node, &owners, waiting_dependents.get(&node.uid), turn);
-        }
-        self.finish_waiting(&blocked, turn);
+        self.finish_waiting(turn);
+        turn.store.end_pass();
     }
 
-    fn judge(
-        &self,
-        node: &Node,
-        owners: &[Owner],
-        dependents: Option<&bool>,
-        turn: &mut Turn<'_, '_>,
-    ) {
+    fn judge(&self, node: &Node, owners: &[Owner], pass: &mut Pass, turn: &mut Turn<'_, '_>) {
         if owners.is_empty() || owners.iter().all(|owner| *owner == Owner::Solid) {
             return;
+        }
+        if let Dependent::Document(key) = &node.item {
+            pass.changed.insert(key.clone(), node.waits);
         }
         if node.owned || owners.contains(&Owner::Solid) {
             let mut kept = node.references.clone();
@@ -108,10 +117,15 @@ impl GarbageCollector {
             return;
         }
         let waiting = owners.contains(&Owner::Waiting);
+        let dependents = if waiting {
+            pass.dependents_wait(&node.uid, turn)
+        } else {
+            None
+        };
         match (&node.item, dependents) {
-            (Item::Document(key), Some(dependent_waits)) if waiting => {
+            (Dependent::Document(key), Some(dependent_waits)) => {
                 // So that a circle of owners does not wait for itself.
-                if *dependent_waits {
+                if dependent_waits {
                     let mut free = node.references.clone();
                     for reference in &mut free {
                         if truth(reference, &["blockOwnerDeletion"]) {
@@ -123,15 +137,20 @@ impl GarbageCollector {
                 tell(key, turn);
                 delete::wait_for_dependents(key, turn);
             }
-            (Item::Document(key), _) => self.delete_document(key, turn),
-            (Item::Pod(pod), _) => self.delete_pods(&[*pod], turn),
+            (Dependent::Document(key), _) => self.delete_document(key, turn),
+            (Dependent::Pod(pod), _) => self.delete_pods(&[*pod], turn),
         }
     }
 
     /// What the references of an item come down to; none if one of them cannot be told, because its
     /// kind is not served, because it is namespaced and the item is not, or because the object came
     /// with a dump that does not hold its owner.
-    fn classify(&mut self, node: &Node, turn: &mut Turn<'_, '_>) -> Option<Vec<Owner>> {
+    fn classify(
+        &mut self,
+        node: &Node,
+        pass: &Pass,
+        turn: &mut Turn<'_, '_>,
+    ) -> Option<Vec<Owner>> {
         let mut owners = Some(Vec::with_capacity(node.references.len()));
         for reference in &node.references {
             if turn.store.is_absent(text(reference, &["uid"])) {
@@ -146,7 +165,10 @@ impl GarbageCollector {
             } else {
                 find(kind, &node.namespace, reference, turn)
             };
-            if owner == Owner::Dangling && is_elsewhere(kind, &node.namespace, reference, turn) {
+            if owner == Owner::Dangling
+                && !was_here(kind, &node.namespace, reference, pass, turn)
+                && is_elsewhere(kind, &node.namespace, reference, turn)
+            {
                 self.tell_of_namespace(node, reference, turn);
             }
             if misplaced {
@@ -174,12 +196,12 @@ impl GarbageCollector {
         );
         let message = Message::Text(message.into());
         match &node.item {
-            Item::Pod(pod) => {
+            Dependent::Pod(pod) => {
                 if let Some(object) = turn.pod_object(*pod) {
                     turn.warning(object, COMPONENT, "OwnerRefInvalidNamespace", message);
                 }
             }
-            Item::Document(key) => {
+            Dependent::Document(key) => {
                 let Some(own) = turn.store.kind_of_word(&key.resource) else {
                     return;
                 };
@@ -194,16 +216,17 @@ impl GarbageCollector {
     }
 
     /// Lets go what waits for dependents of which none is left that may hold it up.
-    fn finish_waiting(&self, blocked: &SortedMap<String, bool>, turn: &mut Turn<'_, '_>) {
+    fn finish_waiting(&self, turn: &mut Turn<'_, '_>) {
         let rows: Vec<RowReference> = turn
             .store
-            .documents()
+            .waiting()
             .iter()
-            .filter(|(_, document)| document.deletion.is_some())
-            .map(|(_, document)| document.row)
+            .filter_map(|key| turn.store.documents().get(key))
+            .filter(|document| document.deletion.is_some())
+            .map(|document| document.row)
             .collect();
-        let bare = turn.store.replica_sets().filter(|(_, row)| row.foreground);
-        let bare: Vec<RowReference> = bare.map(|(id, _)| RowReference::ReplicaSet(id)).collect();
+        let bare = turn.store.foreground_sets().into_iter();
+        let bare = bare.map(RowReference::ReplicaSet);
         for row in rows.into_iter().chain(bare) {
             match row {
                 RowReference::Deployment(id) => self.deployment(id, turn),
@@ -211,12 +234,19 @@ impl GarbageCollector {
                 _ => {}
             }
         }
-        for key in held_by(FOREGROUND, turn) {
-            let Some(document) = turn.store.documents().get(&key) else {
+        for key in turn.store.waiting() {
+            let document = turn.store.documents().get(&key);
+            let Some(document) = document.filter(|document| document.has_finalizer(FOREGROUND))
+            else {
                 continue;
             };
             let uid = own_uid(&key, document, turn);
-            if blocked.get(&uid) != Some(&true) {
+            // What has just let go of it is seen by the next pass.
+            let taken = turn.store.dependents_taken(&uid);
+            let mut links = turn.store.dependents_of(&uid).chain(taken);
+            let blocked = links.any(|(_, blocks)| blocks);
+            drop(links);
+            if !blocked {
                 release(&key, FOREGROUND, turn);
             }
         }
@@ -246,17 +276,14 @@ pub fn is_blocked(key: &DocumentKey, turn: &Turn<'_, '_>) -> bool {
         return false;
     };
     let uid = text(&object, &["metadata", "uid"]);
-    nodes(turn).iter().any(|node| {
-        node.references.iter().any(|reference| {
-            text(reference, &["uid"]) == uid && truth(reference, &["blockOwnerDeletion"])
-        })
-    })
+    turn.store.dependents_of(uid).any(|(_, blocks)| blocks)
 }
 
 /// The references of everything that has owners, with its namespace.
 pub fn owned(turn: &Turn<'_, '_>) -> Vec<(String, Vec<Value>)> {
-    let nodes = nodes(turn).into_iter();
-    nodes
+    let items = turn.store.dependents().into_iter();
+    items
+        .filter_map(|item| node(&item, turn))
         .map(|node| (node.namespace, node.references))
         .collect()
 }
@@ -272,41 +299,35 @@ pub fn is_missing(reference: &Value, namespace: &str, turn: &Turn<'_, '_>) -> bo
         })
 }
 
-/// Everything that has owners, documents first.
-fn nodes(turn: &Turn<'_, '_>) -> Vec<Node> {
-    let mut nodes = Vec::new();
-    for (key, document) in turn.store.documents().iter() {
-        let references = list(&document.value, &REFERENCES);
-        if references.is_empty() {
-            continue;
+/// What a pass asks of an item that has owners.
+fn node(item: &Dependent, turn: &Turn<'_, '_>) -> Option<Node> {
+    match item {
+        Dependent::Document(key) => {
+            let document = turn.store.documents().get(key)?;
+            Some(Node {
+                uid: own_uid(key, document, turn),
+                namespace: key.namespace.to_string(),
+                references: list(&document.value, &REFERENCES).to_vec(),
+                owned: false,
+                goes: document.is_going(),
+                waits: waits(document, turn),
+                item: item.clone(),
+            })
         }
-        nodes.push(Node {
-            uid: own_uid(key, document, turn),
-            namespace: key.namespace.to_string(),
-            references: references.to_vec(),
-            owned: false,
-            goes: is_going(document),
-            waits: waits(document, turn),
-            item: Item::Document(key.clone()),
-        });
+        Dependent::Pod(pod) => {
+            let row = turn.store.pod(*pod)?;
+            let namespace = turn.store.template(row.template).namespace;
+            Some(Node {
+                uid: pod_uid(*pod, turn),
+                namespace: turn.ctx.symbols.text(namespace).to_owned(),
+                references: turn.store.pod_details(*pod).owners().to_vec(),
+                owned: row.owner.is_some(),
+                goes: row.is_terminating(),
+                waits: false,
+                item: item.clone(),
+            })
+        }
     }
-    for pod in turn.store.referring_pods() {
-        let Some(row) = turn.store.pod(pod) else {
-            continue;
-        };
-        let details = turn.store.pod_details(pod);
-        let namespace = turn.store.template(row.template).namespace;
-        nodes.push(Node {
-            item: Item::Pod(pod),
-            uid: pod_uid(pod, turn),
-            namespace: turn.ctx.symbols.text(namespace).to_owned(),
-            references: details.owners().to_vec(),
-            owned: row.owner.is_some(),
-            goes: row.is_terminating(),
-            waits: false,
-        });
-    }
-    nodes
 }
 
 /// The owner that a reference names: by name, and the same object by uid.
@@ -336,6 +357,22 @@ fn find(kind: &'static Kind, namespace: &str, reference: &Value, turn: &Turn<'_,
     }
 }
 
+/// Whether an owner of the name that a reference gives has just gone from where its dependent is.
+fn was_here(
+    kind: &Kind,
+    namespace: &str,
+    reference: &Value,
+    pass: &Pass,
+    turn: &Turn<'_, '_>,
+) -> bool {
+    let key = DocumentKey {
+        resource: kind.resource().into(),
+        namespace: if kind.namespaced { namespace } else { "" }.into(),
+        name: text(reference, &["name"]).into(),
+    };
+    pass.gone.contains(&key) || turn.store.has_gone(&key)
+}
+
 /// Whether the owner that a reference names is in another namespace than its dependent.
 fn is_elsewhere(kind: &'static Kind, own: &str, reference: &Value, turn: &Turn<'_, '_>) -> bool {
     kind.namespaced
@@ -345,10 +382,10 @@ fn is_elsewhere(kind: &'static Kind, own: &str, reference: &Value, turn: &Turn<'
         })
 }
 
-fn write(item: &Item, references: Vec<Value>, turn: &mut Turn<'_, '_>) {
+fn write(item: &Dependent, references: Vec<Value>, turn: &mut Turn<'_, '_>) {
     match item {
-        Item::Pod(pod) => turn.store.set_owners(*pod, references),
-        Item::Document(key) => {
+        Dependent::Pod(pod) => turn.store.set_owners(*pod, references),
+        Dependent::Document(key) => {
             turn.store
                 .change_document(key, |value| value.set_list(&REFERENCES, references));
             turn.store.owners_changed();
@@ -358,7 +395,7 @@ fn write(item: &Item, references: Vec<Value>, turn: &mut Turn<'_, '_>) {
 
 /// Takes the references to objects that go and leave their dependents off these.
 fn orphan_dependents(turn: &mut Turn<'_, '_>) {
-    for key in held_by(ORPHAN, turn) {
+    for key in turn.store.orphaning() {
         let Some(document) = turn.store.documents().get(&key) else {
             continue;
         };
@@ -371,23 +408,19 @@ fn orphan_dependents(turn: &mut Turn<'_, '_>) {
 /// Takes the references to an owner that goes without its dependents off all of these.
 /// Source: `pkg/controller/garbagecollector/garbagecollector.go` (`orphanDependents`).
 pub fn orphan(uid: &str, turn: &mut Turn<'_, '_>) {
-    for node in nodes(turn) {
+    let items = turn.store.dependents_of(uid);
+    let items: Vec<Dependent> = items.map(|(item, _)| item.clone()).collect();
+    for node in items
+        .iter()
+        .filter_map(|item| node(item, turn))
+        .collect::<Vec<_>>()
+    {
         let mut kept = node.references.clone();
         kept.retain(|reference| text(reference, &["uid"]) != uid);
         if kept.len() < node.references.len() {
             write(&node.item, kept, turn);
         }
     }
-}
-
-/// Objects that are being deleted and have a finalizer of the collector's.
-fn held_by(finalizer: &str, turn: &Turn<'_, '_>) -> Vec<DocumentKey> {
-    turn.store
-        .documents()
-        .iter()
-        .filter(|(_, document)| is_going(document) && has(document, finalizer))
-        .map(|(key, _)| key.clone())
-        .collect()
 }
 
 /// Says that an object goes.
@@ -415,20 +448,6 @@ fn release(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
     }
 }
 
-fn has(document: &Document, finalizer: &str) -> bool {
-    list(&document.value, &["metadata", "finalizers"])
-        .iter()
-        .any(|one| one.as_str() == Some(finalizer))
-}
-
-fn is_going(document: &Document) -> bool {
-    document.deletion.is_some()
-        || document
-            .value
-            .path(&["metadata", "deletionTimestamp"])
-            .is_some()
-}
-
 /// Whether an object goes once its dependents have.
 fn waits(document: &Document, turn: &Turn<'_, '_>) -> bool {
     let foreground = match document.row {
@@ -438,7 +457,7 @@ fn waits(document: &Document, turn: &Turn<'_, '_>) -> bool {
         }
         _ => false,
     };
-    foreground || is_going(document) && has(document, FOREGROUND)
+    foreground || document.is_going() && document.has_finalizer(FOREGROUND)
 }
 
 /// The same of a ReplicaSet that a Deployment has made, which has no document.
