@@ -3,8 +3,13 @@
 //! A column holds for as long as the nodes do not change; of those that changed the cache keeps a
 //! list, so that a cycle looks anew at the few nodes that the last ones touched and at no other.
 //!
-//! Cost: eleven bytes for each node and class beside the remembered [`Known`]s.
+//! Nodes of the same total are kept together as bits, so that a cycle finds the best of a window by
+//! words, and not node by node.
+//!
+//! Cost: eleven bytes for each node and class beside the remembered [`Known`]s, and a bit for each node
+//! and different total, of which there are some tens at the default weights.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -24,8 +29,20 @@ const PICTURES_MAX: usize = 32;
 /// Images of a list that a column can tell apart.
 pub const IMAGES_MAX: usize = 4;
 
-/// Total of a node that does not fit: whatever is added to it, one that fits has more.
-pub const UNFIT: i32 = i32::MIN / 2;
+/// Nodes that fit, as bits by place: numbers of words, and what is set of each, in the order of search.
+/// A word stands twice where the search comes around to it again.
+pub type Words = Vec<(u32, u64)>;
+
+/// Nodes that fit and have one total.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// The total.
+    pub total: i32,
+    /// How many.
+    nodes: u32,
+    /// One bit for each, by place.
+    pub bits: Vec<u64>,
+}
 
 /// The columns of one class.
 #[derive(Clone, Debug, Default)]
@@ -40,8 +57,10 @@ pub struct Column {
     pub verdicts: Arc<Vec<Verdict>>,
     /// Scores of NodeResourcesFit and NodeResourcesBalancedAllocation, by place, where the node fits.
     pub marks: Vec<[u8; 2]>,
-    /// Their weighted sum, by place; [`UNFIT`] where the node does not fit.
+    /// Their weighted sum, by place, where the node fits.
     pub totals: Vec<i32>,
+    /// The nodes by their total, the largest first.
+    pub levels: Vec<Level>,
     /// Their weights.
     weights: [i32; 2],
     /// Whether the node has taints which pods of the class would rather avoid, by place.
@@ -87,9 +106,9 @@ impl Column {
         self.bits.resize(nodes.div_ceil(64), 0);
         self.marks.clear();
         self.totals.clear();
+        self.levels.clear();
         self.avoided.clear();
-        self.verdicts = Arc::new(Vec::with_capacity(nodes));
-        let verdicts = Arc::make_mut(&mut self.verdicts);
+        let mut verdicts = Vec::with_capacity(nodes);
         for (place, slot) in cache.tree.slots().iter().enumerate() {
             let known = know(&mut self.known, candidate, cache, *slot);
             verdicts.push(known.now);
@@ -100,8 +119,47 @@ impl Column {
             if known.now == Verdict::Fits {
                 self.fits += 1;
                 self.bits[place / 64] |= 1 << (place % 64);
+                self.rise(place as u32);
             } else {
                 self.refusals.add(known.now);
+            }
+        }
+        self.verdicts = Arc::new(verdicts);
+    }
+
+    /// Puts a node, which fits, to the others of its total.
+    fn rise(&mut self, place: u32) {
+        let total = self.totals[place as usize];
+        let level = self
+            .levels
+            .binary_search_by_key(&Reverse(total), Level::order);
+        let level = level.unwrap_or_else(|level| {
+            let bits = vec![0; self.bits.len()];
+            let empty = Level {
+                total,
+                nodes: 0,
+                bits,
+            };
+            self.levels.insert(level, empty);
+            level
+        });
+        let level = &mut self.levels[level];
+        level.nodes += 1;
+        level.bits[place as usize / 64] |= 1 << (place % 64);
+    }
+
+    /// Takes it away from them, while its total is still the same.
+    fn sink(&mut self, place: u32) {
+        let total = self.totals[place as usize];
+        if let Ok(at) = self
+            .levels
+            .binary_search_by_key(&Reverse(total), Level::order)
+        {
+            let level = &mut self.levels[at];
+            level.nodes -= 1;
+            level.bits[place as usize / 64] &= !(1 << (place % 64));
+            if level.nodes == 0 {
+                self.levels.remove(at);
             }
         }
     }
@@ -114,8 +172,16 @@ impl Column {
         self.unpreferred -= u32::from(avoided);
         self.unpreferred += u32::from(known.unpreferred > 0);
         self.marks[index] = [known.fit, known.balance];
-        self.totals[index] = total(known, self.weights);
         let before = self.verdicts[index];
+        let total = total(known, self.weights);
+        let stays = before == known.now && self.totals[index] == total;
+        if before == Verdict::Fits && !stays {
+            self.sink(place);
+        }
+        self.totals[index] = total;
+        if known.now == Verdict::Fits && !stays {
+            self.rise(place);
+        }
         if before == known.now {
             return;
         }
@@ -143,14 +209,17 @@ impl Column {
         self.verdicts == other.verdicts
             && self.marks == other.marks
             && self.totals == other.totals
+            && self.levels == other.levels
             && self.avoided == other.avoided
             && self.bits == other.bits
             && (self.fits, self.unpreferred) == (other.fits, other.unpreferred)
             && self.refusals.agrees(&other.refusals)
     }
 
-    /// Looks from a place on and around for nodes that fit, `wanted` of them at most.
-    pub fn find(&self, start: u32, wanted: u32) -> Window {
+    /// Looks from a place on and around for nodes that fit, `wanted` of them at most and at least one;
+    /// `words` has them afterwards.
+    pub fn find(&self, start: u32, wanted: u32, words: &mut Words) -> Window {
+        words.clear();
         let nodes = self.verdicts.len() as u32;
         let mut window = Window {
             start,
@@ -158,15 +227,21 @@ impl Column {
             fits: self.fits,
             nodes,
         };
-        if self.fits < wanted {
-            return window;
+        let mut left = if self.fits < wanted { u32::MAX } else { wanted };
+        for (word, mask) in window.parts().into_iter().flat_map(words_of) {
+            let bits = self.bits[word] & mask;
+            let here = bits.count_ones();
+            if here < left {
+                left -= here;
+                words.push((word as u32, bits));
+                continue;
+            }
+            let last = nth(bits, left - 1);
+            words.push((word as u32, bits & (u64::MAX >> (63 - last))));
+            let turn = window.turn(word as u32 * 64 + last).unwrap_or(0);
+            (window.looked_at, window.fits) = (turn + 1, wanted);
+            break;
         }
-        window.fits = wanted;
-        window.looked_at = if self.fits == nodes {
-            wanted
-        } else {
-            self.turn_of(window, wanted - 1) + 1
-        };
         window
     }
 
@@ -174,75 +249,11 @@ impl Column {
     pub fn fits_at(&self, place: u32) -> bool {
         self.bits[place as usize / 64] & 1 << (place % 64) != 0
     }
+}
 
-    /// How many nodes of a window fit and are among these, one bit each, by place.
-    pub fn count(&self, window: Window, some: &[u64]) -> u32 {
-        let parts = window.parts().into_iter().flat_map(words);
-        parts
-            .map(|(word, mask)| (self.bits[word] & some[word] & mask).count_ones())
-            .sum()
-    }
-
-    /// The turn of the node that fits as the `rank`-th of a window, from 0. It is there.
-    pub fn turn_of(&self, window: Window, rank: u32) -> u32 {
-        if window.fits == window.looked_at {
-            return rank;
-        }
-        let mut left = rank;
-        for (word, mask) in window.parts().into_iter().flat_map(words) {
-            let bits = self.bits[word] & mask;
-            let here = bits.count_ones();
-            if left < here {
-                return window.turn(nth(word, bits, left)).unwrap_or(0);
-            }
-            left -= here;
-        }
-        0
-    }
-
-    /// The turn of the first node that `is_it`, among those on the left side of the tree that a heap
-    /// makes of the nodes of a window that fit: of ranks 0, 1, 3, 7, …
-    pub fn first_on_left(&self, window: Window, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut rank = 0;
-        if window.fits == window.looked_at {
-            while rank < window.fits {
-                if is_it(rank) {
-                    return Some(rank);
-                }
-                rank = 2 * rank + 1;
-            }
-            return None;
-        }
-        let mut before = 0;
-        for (word, mask) in window.parts().into_iter().flat_map(words) {
-            let bits = self.bits[word] & mask;
-            let after = before + bits.count_ones();
-            while rank < after {
-                let turn = window.turn(nth(word, bits, rank - before))?;
-                if is_it(turn) {
-                    return Some(turn);
-                }
-                rank = 2 * rank + 1;
-            }
-            before = after;
-        }
-        None
-    }
-
-    /// A window in short stretches: turn of the first node, how many nodes, and one bit for each that
-    /// fits, the first one's lowest.
-    pub fn stretches(&self, window: Window) -> impl Iterator<Item = (usize, usize, u64)> {
-        let mut turn = 0;
-        let parts = window.parts().into_iter().flat_map(words);
-        parts.map(move |(word, mask)| {
-            let (first, nodes) = (turn, mask.count_ones() as usize);
-            turn += nodes;
-            (
-                first,
-                nodes,
-                (self.bits[word] & mask) >> mask.trailing_zeros(),
-            )
-        })
+impl Level {
+    fn order(&self) -> Reverse<i32> {
+        Reverse(self.total)
     }
 }
 
@@ -296,16 +307,22 @@ impl Window {
     }
 }
 
-/// Place of a word's bit that is set as the `n`-th, from 0.
-fn nth(word: usize, mut bits: u64, n: u32) -> u32 {
-    for _ in 0..n {
-        bits &= bits - 1;
+/// Which bit is set as the `n`-th, from 0. There are as many.
+pub fn nth(mut bits: u64, mut n: u32) -> u32 {
+    let mut at = 0;
+    for half in [32, 16, 8, 4, 2, 1] {
+        let lower = (bits & ((1 << half) - 1)).count_ones();
+        if n >= lower {
+            n -= lower;
+            bits >>= half;
+            at += half;
+        }
     }
-    word as u32 * 64 + bits.trailing_zeros()
+    at
 }
 
 /// The words of a stretch of bits, each with a mask of its bits.
-fn words(part: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
+fn words_of(part: Range<usize>) -> impl Iterator<Item = (usize, u64)> {
     let (from, to) = (part.start, part.end);
     (from / 64..to.div_ceil(64)).map(move |word| {
         let mut mask = u64::MAX;
@@ -334,9 +351,6 @@ pub(super) fn plain_weights(candidate: &Candidate<'_>) -> [i32; 2] {
 /// The weighted sum of a node's marks. Weights are 10,000 at most ([`super::config`]), so that no sum
 /// comes near the end of its type.
 fn total(known: Known, [by_fit, by_balance]: [i32; 2]) -> i32 {
-    if known.now != Verdict::Fits {
-        return UNFIT;
-    }
     by_fit * i32::from(known.fit) + by_balance * i32::from(known.balance)
 }
 
@@ -376,11 +390,13 @@ pub(super) fn know(
 
 /// Which of a list's images each node has.
 #[derive(Clone, Debug, Default)]
-struct Picture {
+pub struct Picture {
     cursor: Option<u64>,
     order: u32,
     /// By place: one bit for each image of the list that the node has.
-    masks: Vec<u8>,
+    pub masks: Vec<u8>,
+    /// By such a mask: one bit for each node that has it, by place.
+    pub holders: Vec<Vec<u64>>,
     /// By slot: what the node had when its mask was found out, and that.
     known: Vec<(Arc<[(Arc<str>, u64)]>, u8)>,
 }
@@ -436,7 +452,7 @@ impl Columns {
             kept.catch_up(wanted, cache);
             let mut fresh = Picture::default();
             fresh.catch_up(wanted, cache);
-            kept.masks == fresh.masks
+            kept.masks == fresh.masks && kept.holders == fresh.holders
         })
     }
 
@@ -445,21 +461,18 @@ impl Columns {
         self.classes.get_mut(&class).map(|column| &mut **column)
     }
 
-    /// ImageLocality: which of the pod's images each node has, by place, and the score of each such
-    /// mask; nothing where no node has any. `None`: there are too many images for a column.
+    /// ImageLocality: which of the pod's images, [`IMAGES_MAX`] at most, each node has, and the score of
+    /// each such mask; `None`: no node has any.
     pub fn images(
         &mut self,
         candidate: &Candidate<'_>,
         cache: &Cache,
         by_mask: &mut Vec<u8>,
-    ) -> Option<&[u8]> {
+    ) -> Option<&Picture> {
         let wanted = &candidate.demand.images;
-        if wanted.len() > IMAGES_MAX {
-            return None;
-        }
         by_mask.clear();
         if !cache.has_images() {
-            return Some(&[]);
+            return None;
         }
         if !self.pictures.contains_key(wanted) {
             if self.pictures.len() >= PICTURES_MAX {
@@ -479,7 +492,7 @@ impl Columns {
             let score = images::scaled(shares.sum(), containers);
             u8::try_from(score).expect("scores are 0 to 100")
         }));
-        Some(&picture.masks)
+        Some(picture)
     }
 }
 
@@ -497,8 +510,15 @@ impl Picture {
             }
             _ => {
                 self.order = cache.tree.version();
+                let nodes = cache.tree.slots().len();
                 self.masks.clear();
-                self.masks.resize(cache.tree.slots().len(), 0);
+                self.masks.resize(nodes, 0);
+                self.holders.clear();
+                self.holders
+                    .resize(1 << wanted.len(), vec![0; nodes.div_ceil(64)]);
+                for place in 0..nodes {
+                    self.holders[0][place / 64] |= 1 << (place % 64);
+                }
                 for (place, slot) in (0..).zip(cache.tree.slots()) {
                     self.renew(place, *slot, wanted, cache);
                 }
@@ -522,7 +542,10 @@ impl Picture {
                 .fold(0, |mask, (bit, _): (u32, _)| mask | 1 << bit);
             *before = there.clone();
         }
-        self.masks[place as usize] = *mask;
+        let was = std::mem::replace(&mut self.masks[place as usize], *mask);
+        let (word, bit) = (place as usize / 64, 1 << (place % 64));
+        self.holders[usize::from(was)][word] &= !bit;
+        self.holders[usize::from(*mask)][word] |= bit;
     }
 }
 
@@ -538,9 +561,11 @@ pub(super) mod tests {
             ..Column::default()
         };
         for (place, verdict) in verdicts.iter().enumerate() {
+            column.totals.push(0);
             if *verdict == Verdict::Fits {
                 column.fits += 1;
                 column.bits[place / 64] |= 1 << (place % 64);
+                column.rise(place as u32);
             } else {
                 column.refusals.add(*verdict);
             }
@@ -572,40 +597,52 @@ pub(super) mod tests {
                     })
                     .collect();
                 let column = column(&verdicts);
-                let odd: Vec<u64> = vec![0xAAAA_AAAA_AAAA_AAAA; column.bits.len()];
                 let places: Vec<u32> = (0..nodes).collect();
+                let mut words = Vec::new();
                 for start in 0..nodes {
                     for wanted in [1, 2, 50, nodes] {
-                        let window = column.find(start, wanted);
+                        let window = column.find(start, wanted, &mut words);
                         let (found, looked_at) = walk(&verdicts, start, wanted);
                         assert_eq!(window.looked_at, looked_at);
                         assert_eq!(window.fits as usize, found.len());
                         let all: Vec<u32> = window.of(&places).concat();
                         assert_eq!(all.len() as u32, looked_at);
-                        let odd_ones = found.iter().filter(|place| **place % 2 == 1).count();
-                        assert_eq!(column.count(window, &odd) as usize, odd_ones);
                         for place in 0..nodes {
                             let turn = all.iter().position(|other| *other == place);
                             let turn = turn.map(|turn| turn as u32);
                             assert_eq!(window.turn(place), turn);
                             assert!(turn.is_none_or(|turn| window.place(turn) == place));
                         }
-                        let mut turns = Vec::new();
-                        for (first, nodes, bits) in column.stretches(window) {
-                            let fit = (0..nodes).filter(|at| bits & 1 << at != 0);
-                            turns.extend(fit.map(|at| first + at));
-                        }
-                        let known = found.iter().filter_map(|place| window.turn(*place));
-                        assert!(known.eq(turns.iter().map(|turn| *turn as u32)));
-                        for (rank, place) in (0..).zip(&found) {
-                            let turn = window.turn(*place).expect("found in it");
-                            assert!(column.fits_at(*place));
-                            assert_eq!(column.turn_of(window, rank), turn);
-                        }
+                        let set = words.iter().flat_map(|(word, bits)| {
+                            let fit = (0..64).filter(move |at| bits & 1 << at != 0);
+                            fit.map(move |at| word * 64 + at)
+                        });
+                        assert!(set.eq(found.iter().copied()));
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_nth_bit() {
+        for bits in [1, 0x8000_0000_0000_0000, u64::MAX, 0x00F0_1001_8000_0105] {
+            let set: Vec<u32> = (0..64).filter(|at| bits & 1 << at != 0).collect();
+            for (n, at) in (0..).zip(set) {
+                assert_eq!(nth(bits, n), at);
+            }
+        }
+    }
+
+    #[test]
+    fn levels_follow_the_totals() {
+        let mut column = column(&[Verdict::Fits; 3]);
+        for (place, total) in [(1, 7), (2, 7), (1, 0), (2, 0)] {
+            column.sink(place);
+            column.totals[place as usize] = total;
+            column.rise(place);
+        }
+        assert_eq!(column.levels, self::column(&[Verdict::Fits; 3]).levels);
     }
 
     #[test]

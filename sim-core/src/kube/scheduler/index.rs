@@ -26,7 +26,7 @@ use super::plugins::{affinity, taints};
 const PLANS_MAX: usize = 4_096;
 
 /// Values of a label, none among them, up to which the nodes of each are kept as bits.
-pub const HOLDERS_MAX: usize = 16;
+const HOLDERS_MAX: usize = 16;
 
 /// The nodes, as the index sees them.
 #[derive(Clone, Copy, Debug)]

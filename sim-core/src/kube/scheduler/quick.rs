@@ -1,17 +1,20 @@
 //! The quick way through a cycle, for pods whose filters read nothing but a node's own numbers: the
 //! same nodes, scores and winner as the long way gives, read from columns.
 //!
-//! Columns are in the order of search, and what was looked at is a stretch of them: a node that does
-//! not fit has so small a total that it is never the best, and needs no branch. Estimate: one
-//! nanosecond for each node that is looked at, some more for each that has pods of the controller.
+//! Columns are in the order of search, and what was looked at is a stretch of them. Nodes that the
+//! scores tell apart in nothing are rated together, the best first: those of one total, one value of
+//! the label that pods are spread by and the same images. Only nodes that have pods of the controller
+//! are rated one by one.
+
+use smallvec::SmallVec;
 
 use super::cache::Cache;
-use super::columns::{Column, Columns, IMAGES_MAX, Window};
+use super::columns::{Column, Columns, IMAGES_MAX, Picture, Window, Words, nth};
 use super::counts::Counts;
 use super::cycle::{Decision, Search};
 use super::explain::Glance;
 use super::filter::Candidate;
-use super::index::{HOLDERS_MAX, Index};
+use super::index::Index;
 use super::plan::Spread;
 use super::plugins::{MAX_NODE_SCORE, Plugin, spread};
 use super::score::{BALANCE, FIT, IMAGES, SPREAD, TAINTS};
@@ -24,16 +27,73 @@ const COUNTS: usize = Glance::COUNTS as usize;
 /// Buffers.
 #[derive(Debug, Default)]
 pub struct Quick {
+    /// The nodes that fit, of those that were looked at.
+    words: Words,
+    best: Best,
     /// By turn.
     totals: Vec<i32>,
     sums: Vec<i64>,
     table: Vec<i64>,
     /// How many nodes have each of the rates.
     seen: Vec<u32>,
-    /// By rate: what it weighs more than that of no pods.
-    beyond: Vec<i32>,
+    /// Nodes that are rated one by one: one bit each, by place.
+    apart: Vec<u64>,
     /// Numbers of nodes and of values, and the weights of so many domains.
     weights: [(u32, i64); 2],
+}
+
+/// The best nodes so far.
+#[derive(Debug, Default)]
+struct Best {
+    /// Their total.
+    total: i32,
+    /// One bit for each, by place.
+    nodes: Vec<u64>,
+}
+
+impl Best {
+    fn clear(&mut self, words: usize) {
+        self.total = i32::MIN;
+        self.nodes.clear();
+        self.nodes.resize(words, 0);
+    }
+
+    /// Forgets the others if this is more. Whether it is at least as much.
+    fn reaches(&mut self, total: i32) -> bool {
+        if total > self.total {
+            self.total = total;
+            self.nodes.fill(0);
+        }
+        total == self.total
+    }
+
+    /// One more node.
+    fn add(&mut self, place: u32, total: i32) {
+        if self.reaches(total) {
+            self.nodes[place as usize / 64] |= 1 << (place % 64);
+        }
+    }
+
+    /// Some more nodes that have the same total, if there are any.
+    fn add_all(&mut self, nodes: impl Iterator<Item = (usize, u64)> + Clone, total: i32) {
+        let is_any = |(_, bits): (usize, u64)| bits != 0;
+        if total > self.total && !nodes.clone().any(is_any) || !self.reaches(total) {
+            return;
+        }
+        for (word, bits) in nodes {
+            self.nodes[word] |= bits;
+        }
+    }
+}
+
+/// Nodes that the scores beside their own numbers tell apart in nothing.
+struct Kind<'a> {
+    /// What is added to their totals.
+    weight: i32,
+    /// The nodes of one value of the label that pods are spread by; `None`: of all.
+    value: Option<&'a [u64]>,
+    /// The nodes that have the same images; `None`: they do not count.
+    images: Option<&'a [u64]>,
 }
 
 /// [`spread::topology_weight`], found out anew only if the domains are not as many as before.
@@ -59,8 +119,10 @@ pub fn is_enough(candidate: &Candidate<'_>, index: &Index) -> bool {
         let mut tallies = plan.wishes.iter();
         tallies.any(|(_, tally)| index.total(*tally) > 0)
     };
+    let pictured = || candidate.demand.images.len() <= IMAGES_MAX;
     let prefers = candidate.demand.prefers || !profile.added_affinity.node_preferred.is_empty();
     !(scores(Plugin::NodeAffinity) && prefers)
+        && (!scores(Plugin::ImageLocality) || pictured())
         && (!scores(Plugin::PodTopologySpread) || plan.soft.is_empty() || spreads())
         && !(scores(Plugin::InterPodAffinity) && wishes())
 }
@@ -81,46 +143,50 @@ pub fn run(
         return None;
     }
     let nodes = cache.tree.len();
-    let window = column.find(search.next_start % nodes, wanted);
+    let window = column.find(search.next_start % nodes, wanted, &mut quick.words);
     let (feasible, looked_at) = (window.fits, window.looked_at);
     glance.clear();
-    let mut masks = &[][..];
-    if feasible > 1 && scores(Plugin::ImageLocality) {
-        masks = columns.images(candidate, cache, &mut glance.by_mask)?;
-    }
     glance.order = cache.tree.shared();
     glance.start = window.start;
     glance.looked_at = looked_at;
     glance.verdicts = (feasible < looked_at).then(|| column.verdicts.clone());
     search.next_start = (window.start + looked_at) % nodes;
-    let turn = match feasible {
-        0 => {
-            return Some(Decision::Unschedulable {
-                tally: column.refusals.clone(),
-                absent: 0,
-                nodes,
-            });
-        }
-        1 => column.turn_of(window, 0),
-        _ => {
-            score(candidate, cache, (column, window), masks, quick, glance);
-            heap_root(&quick.totals, column, window)
-        }
-    };
+    if feasible == 0 {
+        return Some(Decision::Unschedulable {
+            tally: column.refusals.clone(),
+            absent: 0,
+            nodes,
+        });
+    }
+    quick.best.clear(nodes.div_ceil(64) as usize);
+    if feasible == 1 {
+        let alone = quick
+            .words
+            .iter()
+            .map(|(word, bits)| (*word as usize, *bits));
+        quick.best.add_all(alone, 0);
+    } else {
+        let picture = if scores(Plugin::ImageLocality) {
+            columns.images(candidate, cache, &mut glance.by_mask)
+        } else {
+            None
+        };
+        score(candidate, cache, (column, window), picture, quick, glance);
+    }
     Some(Decision::Bind {
-        slot: cache.tree.at(window.place(turn)),
+        slot: cache.tree.at(heap_root(&quick.words, &quick.best.nodes)),
         feasible,
         nodes,
     })
 }
 
-/// Scores the nodes of a window. What all of them have alike is left out of the totals. Weights are
+/// Finds the best nodes of a window. What all of them have alike is left out of the totals. Weights are
 /// 10,000 at most ([`super::config`]), so that no sum comes near the end of its type.
 fn score(
     candidate: &Candidate<'_>,
     cache: &Cache,
     (column, window): (&Column, Window),
-    masks: &[u8],
+    picture: Option<&Picture>,
     quick: &mut Quick,
     glance: &mut Glance,
 ) {
@@ -140,49 +206,149 @@ fn score(
     );
     say(SPREAD, spreads);
     say(IMAGES, by_image > 0);
-    quick.totals.clear();
-    for part in window.of(&column.totals) {
-        quick.totals.extend_from_slice(part);
-    }
     for part in window.of(&column.marks) {
         glance.marks.extend_from_slice(part);
     }
-    if spreads {
-        let constraints = &candidate.plan.soft;
-        let at = (column, window);
-        if !spread_by_rate(constraints, by_spread, cache, at, quick, glance) {
-            spread_each(constraints, by_spread, cache, at, quick, glance);
+    let mut images = [0; 1 << IMAGES_MAX];
+    if let Some(picture) = picture {
+        for part in window.of(&picture.masks) {
+            glance.masks.extend_from_slice(part);
         }
-    }
-    if !masks.is_empty() {
-        let mut table = [0; 1 << IMAGES_MAX];
-        for (weighted, score) in table.iter_mut().zip(&glance.by_mask) {
+        for (weighted, score) in images.iter_mut().zip(&glance.by_mask) {
             *weighted = by_image * i32::from(*score);
         }
-        for part in window.of(masks) {
-            let at = glance.masks.len();
-            glance.masks.extend_from_slice(part);
-            if glance.by_mask.iter().any(|score| *score > 0) {
-                for (mask, total) in part.iter().zip(&mut quick.totals[at..]) {
-                    let score = table[usize::from(*mask) % table.len()];
-                    *total = total.wrapping_add(score);
+    }
+    // Images that are small, or on few nodes, are worth nothing anywhere.
+    let picture = picture.filter(|_| images.iter().any(|weighted| *weighted > 0));
+    let pictured = (picture, &images[..]);
+    let constraints = if spreads {
+        &candidate.plan.soft[..]
+    } else {
+        &[]
+    };
+    let at = (column, window);
+    match spread_by_rate(constraints, cache, at, quick, glance) {
+        Some(by_label) => best_of_kinds(by_spread, by_label, pictured, at, cache, quick, glance),
+        None => {
+            spread_each(constraints, by_spread, cache, at, quick, glance);
+            for (word, bits) in &quick.words {
+                for place in ones(*word, *bits) {
+                    let turn = window.turn(place).unwrap_or(0);
+                    let total = quick.totals[turn as usize] + of_images(pictured, place);
+                    quick.best.add(place, total);
                 }
             }
         }
     }
 }
 
+/// What a node's images are worth.
+fn of_images((picture, by_mask): (Option<&Picture>, &[i32]), place: u32) -> i32 {
+    let mask = picture.map(|picture| picture.masks[place as usize]);
+    mask.map_or(0, |mask| by_mask[usize::from(mask)])
+}
+
+/// Places of the bits of a word.
+fn ones(word: u32, mut bits: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let at = (bits != 0).then(|| word * 64 + bits.trailing_zeros())?;
+        bits &= bits - 1;
+        Some(at)
+    })
+}
+
+/// Finds the best nodes, after they were spread by rate: kind by kind, and those that have pods of the
+/// controller one by one. `by_label`: the column whose values tell them apart.
+fn best_of_kinds(
+    by_spread: i32,
+    by_label: Option<u32>,
+    (picture, by_mask): (Option<&Picture>, &[i32]),
+    (column, window): (&Column, Window),
+    cache: &Cache,
+    quick: &mut Quick,
+    glance: &Glance,
+) {
+    let Quick {
+        words,
+        best,
+        seen,
+        apart,
+        ..
+    } = quick;
+    apart.clear();
+    apart.resize(best.nodes.len(), 0);
+    let rates = &glance.spread_rates;
+    let of_rate = |rate: usize| {
+        rates
+            .get(rate)
+            .map_or(0, |rate| by_spread * i32::from(rate.1))
+    };
+    for (turn, rate) in &glance.spread_counted {
+        let place = window.place(*turn);
+        apart[place as usize / 64] |= 1 << (place % 64);
+        let total = column.totals[place as usize] + of_rate(*rate as usize);
+        best.add(place, total + of_images((picture, by_mask), place));
+    }
+    let holders = by_label.map_or(&[][..], |it| cache.index.holders(it));
+    let mut kinds: SmallVec<[Kind<'_>; 8]> = SmallVec::new();
+    for (value, counts) in seen.chunks_exact(COUNTS).enumerate() {
+        if counts[0] == 0 {
+            continue;
+        }
+        let weight = of_rate(value * COUNTS);
+        let value = holders.get(value).map(|nodes| &nodes[..]);
+        let Some(picture) = picture else {
+            kinds.push(Kind {
+                weight,
+                value,
+                images: None,
+            });
+            continue;
+        };
+        kinds.extend(
+            picture
+                .holders
+                .iter()
+                .zip(by_mask)
+                .map(|(nodes, images)| Kind {
+                    weight: weight + images,
+                    value,
+                    images: Some(nodes),
+                }),
+        );
+    }
+    let most = kinds.iter().map(|kind| kind.weight).max().unwrap_or(0);
+    for level in &column.levels {
+        if level.total + most < best.total {
+            break;
+        }
+        for kind in &kinds {
+            let total = level.total + kind.weight;
+            if total < best.total {
+                continue;
+            }
+            let of = |nodes: Option<&[u64]>, word: usize| nodes.map_or(u64::MAX, |it| it[word]);
+            let nodes = words.iter().map(|(word, fit)| {
+                let word = *word as usize;
+                let here = of(kind.value, word) & of(kind.images, word) & !apart[word];
+                (word, fit & level.bits[word] & here)
+            });
+            best.add_all(nodes, total);
+        }
+    }
+}
+
 /// PodTopologySpread by the node and by one label at most of few values: what the constraints read of a
-/// node is its value and how many of the pods it has, and each such pair is rated once. `false`: they
-/// are others, or there are too many pairs; nothing was changed.
+/// node is its value and how many of the pods it has, and each such pair is rated once. The label's
+/// column, if there is one; `None`: the constraints are others, or there are too many pairs; nothing was
+/// changed.
 fn spread_by_rate(
     constraints: &[Spread],
-    by_spread: i32,
     cache: &Cache,
     (column, window): (&Column, Window),
     quick: &mut Quick,
     glance: &mut Glance,
-) -> bool {
+) -> Option<Option<u32>> {
     let index = &cache.index;
     let (mut by_host, mut by_label) = (None, None);
     for constraint in constraints {
@@ -192,20 +358,25 @@ fn spread_by_rate(
             &mut by_label
         };
         if known.replace(constraint).is_some() {
-            return false;
+            return None;
         }
     }
     if by_host.is_some_and(|it| !index.is_on_all(it.column)) {
-        return false;
+        return None;
     }
     let seen = &mut quick.seen;
     seen.clear();
     match by_label {
         Some(it) => {
             let holders = index.holders(it.column);
+            if holders.is_empty() {
+                return None;
+            }
             seen.resize(holders.len() * COUNTS, 0);
             for (seen, holders) in seen.chunks_exact_mut(COUNTS).zip(holders) {
-                seen[0] = column.count(window, holders);
+                let words = quick.words.iter();
+                let count = |(word, fit): &(u32, u64)| (fit & holders[*word as usize]).count_ones();
+                seen[0] = words.map(count).sum();
             }
         }
         None => {
@@ -213,8 +384,8 @@ fn spread_by_rate(
             seen[0] = window.fits;
         }
     }
-    if seen.is_empty() {
-        return false;
+    if constraints.is_empty() {
+        return Some(None);
     }
     // Nodes without the label are a domain, too.
     let domains = seen.chunks_exact(COUNTS).filter(|it| it[0] > 0).count() as u32;
@@ -238,33 +409,11 @@ fn spread_by_rate(
     }
     if most as usize >= COUNTS {
         counted.clear();
-        return false;
+        return None;
     }
     rate_seen((by_host, by_label), domains, (window, index), quick, glance);
-    let mut table = [0; HOLDERS_MAX];
-    quick.beyond.clear();
-    for (weight, rates) in table.iter_mut().zip(glance.spread_rates.chunks(COUNTS)) {
-        let weighted = |rate: &(i32, u8)| by_spread * i32::from(rate.1);
-        *weight = weighted(&rates[0]);
-        let beyond = rates.iter().map(|rate| weighted(rate) - *weight);
-        quick.beyond.extend(beyond);
-    }
-    if let Some(values) = values {
-        let mut totals = &mut quick.totals[..];
-        for part in window.of(values) {
-            let (some, others) = totals.split_at_mut(part.len());
-            totals = others;
-            for (value, total) in part.iter().zip(some) {
-                *total = total.wrapping_add(table[*value as usize % HOLDERS_MAX]);
-            }
-        }
-    }
-    for (turn, rate) in &glance.spread_counted {
-        let total = &mut quick.totals[*turn as usize];
-        *total = total.wrapping_add(quick.beyond[*rate as usize]);
-    }
     glance.spread_values = values.cloned();
-    true
+    Some(by_label.map(|it| it.column))
 }
 
 /// Rates the pairs of a value and a number of pods that some node has.
@@ -288,13 +437,14 @@ fn rate_seen(
         let by_label = by_label.filter(|_| value > 0);
         let label = by_label.map_or(0, |it| score(it, it.count(index, value), label_weight));
         for (count, nodes) in (0..).zip(counts) {
-            let host = by_host.map_or(0, |it| score(it, count, host_weight));
-            let raw = spread::rounded(label + host);
-            quick.sums.push(raw);
+            let mut raw = 0;
             if *nodes > 0 {
+                let host = by_host.map_or(0, |it| score(it, count, host_weight));
+                raw = spread::rounded(label + host);
                 least = least.min(raw);
                 most = most.max(raw);
             }
+            quick.sums.push(raw);
         }
     }
     let rates = quick.sums.iter().zip(&quick.seen);
@@ -340,6 +490,10 @@ fn spread_each(
     }
     for sum in &mut quick.sums {
         *sum = spread::rounded(*sum);
+    }
+    quick.totals.clear();
+    for part in window.of(&column.totals) {
+        quick.totals.extend_from_slice(part);
     }
     let fits = |turn: &u32| column.fits_at(window.place(*turn));
     let turns = || (0..window.looked_at).filter(fits);
@@ -436,43 +590,44 @@ fn by_value(
     }
 }
 
-/// The turn that [`super::cycle::heap_root`] finds, without the heap: what comes to the root is, among
-/// the largest, the one that a walk through the tree meets first, parents before children, left before
-/// right.
-fn heap_root(totals: &[i32], column: &Column, window: Window) -> u32 {
-    let most = totals.iter().fold(i32::MIN, |most, total| most.max(*total));
-    // The walk goes down the left side first.
-    let is_best = |turn: u32| totals[turn as usize] == most;
-    if let Some(turn) = column.first_on_left(window, is_best) {
-        return turn;
-    }
-    // Where a node of the tree is: the way down to it, and then how deep it is.
-    let path = |place: u32| {
-        let zeros = place.leading_zeros();
-        u64::from(place << zeros) << 32 | u64::from(32 - zeros)
+/// The place of the node that [`super::cycle::heap_root`] finds, without the heap: what comes to the
+/// root is, among the best, the one that a walk through the tree meets first, parents before children,
+/// left before right. Of the best in one row of the tree only the first can be it. `words`: the nodes
+/// that the heap is made of, in its order.
+fn heap_root(words: &[(u32, u64)], best: &[u64]) -> u32 {
+    // Where the n-th node of the tree is, from 1: the way down to it, and then how deep it is.
+    let path = |nth: u32| {
+        let zeros = nth.leading_zeros();
+        u64::from(nth << zeros) << 32 | u64::from(32 - zeros)
     };
-    let (mut best, mut first) = (0, u64::MAX);
-    let mut before = 0;
-    for (turn, nodes, bits) in column.stretches(window) {
-        let some = &totals[turn..turn + nodes];
-        let is_most = |total: &i32| *total == most;
-        if some.iter().fold(false, |any, total| any | is_most(total)) {
-            for (at, _) in some.iter().enumerate().filter(|(_, total)| is_most(total)) {
-                let rank = before + (bits & ((1 << at) - 1)).count_ones();
-                let path = path(rank + 1);
-                if path < first {
-                    (best, first) = ((turn + at) as u32, path);
+    let (mut place, mut first) = (0, u64::MAX);
+    // The row's first node, and the nodes before the word, counted from 0.
+    let (mut row, mut before) = (0, 0);
+    for (word, fit) in words {
+        let after = before + fit.count_ones();
+        let mut left = fit & best[*word as usize];
+        while left != 0 && row < after {
+            if row > before {
+                left &= u64::MAX << nth(*fit, row - before);
+                if left == 0 {
+                    break;
                 }
             }
+            let at = left.trailing_zeros();
+            let rank = before + (fit & ((1 << at) - 1)).count_ones();
+            let path = path(rank + 1);
+            if path < first {
+                (place, first) = (word * 64 + at, path);
+            }
+            row = u32::MAX >> (rank + 1).leading_zeros();
         }
-        before += bits.count_ones();
+        before = after;
     }
-    best
+    place
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::columns::UNFIT;
     use super::super::columns::tests::column;
     use super::super::explain::Verdict;
     use super::*;
@@ -491,24 +646,24 @@ mod tests {
                     })
                     .collect();
                 let column = column(&verdicts);
-                let window = column.find(stream.below(length), u32::MAX);
+                let mut words = Vec::new();
+                let window = column.find(stream.below(length), u32::MAX, &mut words);
                 let turns = (0..length).filter(|turn| column.fits_at(window.place(*turn)));
-                let turns: Vec<u32> = turns.collect();
-                let mut totals = vec![UNFIT; length as usize];
-                for turn in &turns {
-                    totals[*turn as usize] = stream.below(range) as i32;
-                }
-                let known = turns.iter().map(|turn| totals[*turn as usize].into());
-                let known: Vec<i64> = known.collect();
-                if known.is_empty() {
+                let places: Vec<u32> = turns.map(|turn| window.place(turn)).collect();
+                let known: Vec<i64> = places.iter().map(|_| stream.below(range).into()).collect();
+                let Some(most) = known.iter().max() else {
                     continue;
+                };
+                let mut best = vec![0; length.div_ceil(64) as usize];
+                for (place, _) in places
+                    .iter()
+                    .zip(&known)
+                    .filter(|(_, total)| *total == most)
+                {
+                    best[*place as usize / 64] |= 1 << (place % 64);
                 }
                 let root = super::super::cycle::heap_root(&known, &mut heap);
-                assert_eq!(
-                    heap_root(&totals, &column, window),
-                    turns[root],
-                    "{totals:?}"
-                );
+                assert_eq!(heap_root(&words, &best), places[root], "{known:?}");
             }
         }
     }
