@@ -62,6 +62,7 @@ use apiserver::thaw::uids::Extent;
 use control_plane::ControlPlane;
 use controllers::Controllers;
 use controllers::operators::plan::Operator;
+use controllers::quota;
 use event::Key;
 use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
@@ -146,6 +147,9 @@ impl KubePlane {
         }
         if !self.store.dependents_agree() {
             found.push("store: the index of dependents is not of the references".to_owned());
+        }
+        if !self.store.tallies_agree() || !quota::sums_agree(&self.store, symbols) {
+            found.push("store: what quotas count is not of the pods".to_owned());
         }
         if !self.store.names_agree() {
             found.push("store: the indices of names are not of what is there".to_owned());

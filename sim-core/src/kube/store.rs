@@ -13,6 +13,7 @@ pub mod nodes;
 pub mod pod_names;
 pub mod pods;
 pub mod references;
+pub mod tally;
 pub mod watched;
 pub mod workloads;
 
@@ -110,6 +111,8 @@ pub struct Store {
     watched: Table<WatchedRow>,
     /// Quotas by namespace; only namespaces that have any.
     quotas: FxHashMap<Symbol, Vec<WatchedId>>,
+    /// What they count of pods.
+    tallies: Arc<FxHashMap<Symbol, tally::Tally>>,
     /// Quotas of namespaces in which ReplicaSets came or went since they looked last.
     counted: SortedSet<WatchedId>,
     templates: Arc<Vec<Arc<PodTemplate>>>,

@@ -3,6 +3,7 @@
 
 mod owners;
 mod passes;
+mod quotas;
 
 use super::event::Event;
 use super::kinds;

@@ -4,12 +4,17 @@
 
 pub mod scope;
 
+use std::sync::Arc;
+
 use crate::base::name::Name;
 use crate::base::quantity::{Format, Quantity};
 use crate::base::sorted::SortedMap;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::kube::apiserver::template::limits;
 use crate::kube::kinds::{KINDS, Kind};
-use crate::kube::rows::WatchedId;
+use crate::kube::rows::{WatchedId, read as values};
+use crate::kube::store::Store;
+use crate::kube::store::tally::{Alike, Sums};
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -18,7 +23,7 @@ use crate::manifest::value::Value;
 ///
 /// # Errors
 /// Upstream's refusal.
-pub fn admit(template: TemplateId, name: Name, turn: &Turn<'_, '_>) -> Result<(), String> {
+pub fn admit(template: TemplateId, name: Name, turn: &mut Turn<'_, '_>) -> Result<(), String> {
     admit_change(None, template, name, turn)
 }
 
@@ -30,16 +35,17 @@ pub fn admit_change(
     old: Option<TemplateId>,
     template: TemplateId,
     name: Name,
-    turn: &Turn<'_, '_>,
+    turn: &mut Turn<'_, '_>,
 ) -> Result<(), String> {
     let namespace = turn.store.template(template).namespace;
     let quotas = turn.store.quotas_of(namespace).to_vec();
     if quotas.is_empty() {
         return Ok(());
     }
-    let mut wanted = pod_share(template, turn);
-    for (resource, had) in old.map(|old| pod_share(old, turn)).unwrap_or_default() {
-        if let Some(share) = wanted.get_mut(resource) {
+    let share = |template| pod_share(template, turn.store, turn.ctx.symbols);
+    let mut wanted = share(template);
+    for (resource, had) in old.map(share).unwrap_or_default() {
+        if let Some(share) = wanted.get_mut(&resource) {
             share.sub(&had);
         }
     }
@@ -47,7 +53,7 @@ pub fn admit_change(
         let Some(document) = turn.store.watched_document(id) else {
             continue;
         };
-        if !scope::counts(&document.value, spec(template, turn)) {
+        if !scope::counts(&document.value, spec(template, turn.store)) {
             continue;
         }
         let hard = hard(&document.value);
@@ -122,35 +128,168 @@ pub fn exceeded(quota: &str, over: &[Over]) -> String {
     )
 }
 
-fn spec<'a>(template: TemplateId, turn: &'a Turn<'_, '_>) -> &'a Value {
+fn spec(template: TemplateId, store: &Store) -> &Value {
     const NOTHING: &Value = &Value::Null;
-    let document = &turn.store.template(template).document;
+    let document = &store.template(template).document;
     document.get("spec").unwrap_or(NOTHING)
 }
 
-/// What a pod counts for, by resource of a quota.
-fn pod_share(template: TemplateId, turn: &Turn<'_, '_>) -> SortedMap<&'static str, Quantity> {
-    let template = turn.store.template(template);
+/// What a pod counts for, by resource of a quota. Amounts are in the notation that the first container
+/// with one writes it in, as upstream's sums have it.
+/// Source: `pkg/quota/v1/evaluator/core/pods.go` (`PodUsageFunc`, `podComputeUsageHelper`).
+fn pod_share(
+    template: TemplateId,
+    store: &Store,
+    symbols: &Symbols,
+) -> SortedMap<Arc<str>, Quantity> {
+    let spec = spec(template, store);
+    let template = store.template(template);
     let requests = &template.requests;
     let limits = limits(&template.spec);
-    let bytes = |amount: i64| Quantity::from_units(amount, Format::BinarySi);
-    [
-        ("pods", one()),
-        ("count/pods", one()),
-        ("cpu", Quantity::from_milli(requests.milli_cpu)),
-        ("requests.cpu", Quantity::from_milli(requests.milli_cpu)),
-        ("memory", bytes(requests.memory)),
-        ("requests.memory", bytes(requests.memory)),
-        ("limits.cpu", Quantity::from_milli(limits.milli_cpu)),
-        ("limits.memory", bytes(limits.memory)),
-        ("ephemeral-storage", bytes(requests.ephemeral_storage)),
-        (
-            "requests.ephemeral-storage",
-            bytes(requests.ephemeral_storage),
-        ),
-        ("limits.ephemeral-storage", bytes(limits.ephemeral_storage)),
-    ]
-    .into()
+    let mut share: SortedMap<Arc<str>, Quantity> = SortedMap::new();
+    let mut put = |resources: &[&str], amount: Quantity| {
+        for resource in resources {
+            share.insert((*resource).into(), amount.clone());
+        }
+    };
+    put(&[COUNT, "pods"], one());
+    let milli = Quantity::from_milli;
+    put(&["cpu", "requests.cpu"], milli(requests.milli_cpu));
+    put(&["limits.cpu"], milli(limits.milli_cpu));
+    let bytes = |amount: i64, field: &str, resource: &str| {
+        Quantity::from_units(amount, notation(spec, field, resource))
+    };
+    let memory = bytes(requests.memory, "requests", "memory");
+    put(&["memory", "requests.memory"], memory);
+    put(&["limits.memory"], bytes(limits.memory, "limits", "memory"));
+    let disk = "ephemeral-storage";
+    let scratch = bytes(requests.ephemeral_storage, "requests", disk);
+    put(&[disk, "requests.ephemeral-storage"], scratch);
+    let scratch = bytes(limits.ephemeral_storage, "limits", disk);
+    put(&["limits.ephemeral-storage"], scratch);
+    for (name, amount) in &requests.extended {
+        let name = symbols.text(*name);
+        let amount = bytes(*amount, "requests", name);
+        put(&[&format!("requests.{name}")], amount.clone());
+        if name.starts_with(HUGE_PAGES) {
+            put(&[name], amount);
+        }
+    }
+    share
+}
+
+/// All pods, those that have ended too.
+const COUNT: &str = "count/pods";
+const HUGE_PAGES: &str = "hugepages-";
+
+/// The notation of the first amount of a resource that a pod's spec states.
+fn notation(spec: &Value, field: &str, resource: &str) -> Format {
+    let path = ["resources", field, resource];
+    let containers = ["containers", "initContainers"];
+    let lists = containers
+        .iter()
+        .flat_map(|list| values::list(spec, &[*list]));
+    std::iter::once(spec)
+        .chain(lists)
+        .filter_map(|owner| read(owner.path(&path)?))
+        .find(|amount| !amount.is_zero())
+        .map_or(Format::DecimalSi, |amount| amount.format())
+}
+
+/// Adds what so many pods of a template use.
+fn add(
+    used: &mut SortedMap<Arc<str>, Quantity>,
+    share: &SortedMap<Arc<str>, Quantity>,
+    alike: Alike,
+) {
+    for (resource, share) in share.iter() {
+        let mut share = share.clone();
+        share.mul(if &**resource == COUNT {
+            alike.all
+        } else {
+            alike.live
+        });
+        used.entry(resource.clone())
+            .or_insert(Quantity::ZERO)
+            .add(&share);
+    }
+}
+
+fn sum(
+    scopes: Value,
+    alike: impl Iterator<Item = (TemplateId, Alike)>,
+    store: &Store,
+    symbols: &Symbols,
+) -> Sums {
+    let mut used = SortedMap::new();
+    for (template, alike) in alike {
+        if scope::counts(&scopes, spec(template, store)) {
+            add(&mut used, &pod_share(template, store, symbols), alike);
+        }
+    }
+    Sums { scopes, used }
+}
+
+/// What the pods use that a quota counts.
+fn pods_use<'a>(
+    id: WatchedId,
+    namespace: Symbol,
+    quota: &Value,
+    turn: &'a mut Turn<'_, '_>,
+) -> Option<&'a SortedMap<Arc<str>, Quantity>> {
+    settle(namespace, turn);
+    let scopes = scope::of(quota);
+    let tally = turn.store.tally(namespace)?;
+    let kept = tally.sums().get(&id);
+    if kept.is_none_or(|sums| sums.scopes != scopes) {
+        let fresh = sum(scopes, tally.alike(), turn.store, turn.ctx.symbols);
+        turn.store
+            .tally_mut(namespace)?
+            .sums_mut()
+            .insert(id, fresh);
+    }
+    Some(&turn.store.tally(namespace)?.sums().get(&id)?.used)
+}
+
+/// Brings the sums of a namespace up to its pods.
+fn settle(namespace: Symbol, turn: &mut Turn<'_, '_>) {
+    let Some(tally) = turn.store.tally_mut(namespace) else {
+        return;
+    };
+    let changed = tally.take_changed();
+    if changed.is_empty() {
+        return;
+    }
+    let mut sums = std::mem::take(tally.sums_mut());
+    for (template, by) in changed {
+        let share = pod_share(template, turn.store, turn.ctx.symbols);
+        let spec = spec(template, turn.store);
+        for sums in sums.values_mut() {
+            if scope::counts(&sums.scopes, spec) {
+                add(&mut sums.used, &share, by);
+            }
+        }
+    }
+    if let Some(tally) = turn.store.tally_mut(namespace) {
+        *tally.sums_mut() = sums;
+    }
+}
+
+/// Whether the sums are of the pods that they are made of: for soak runs.
+pub fn sums_agree(store: &Store, symbols: &Symbols) -> bool {
+    store.tallied().all(|tally| {
+        let summed = tally.summed();
+        tally.sums().values().all(|kept| {
+            let alike = summed.iter().map(|(id, alike)| (*id, *alike));
+            let fresh = sum(kept.scopes.clone(), alike, store, symbols);
+            let some = |used: &SortedMap<Arc<str>, Quantity>| -> Vec<(Arc<str>, i128)> {
+                let used = used.iter().filter(|(_, amount)| !amount.is_zero());
+                used.map(|(resource, amount)| (resource.clone(), amount.nano_value()))
+                    .collect()
+            };
+            some(&fresh.used) == some(&kept.used)
+        })
+    })
 }
 
 const fn one() -> Quantity {
@@ -179,7 +318,7 @@ fn read(amount: &Value) -> Option<Quantity> {
 fn usage(
     id: WatchedId,
     hard: &SortedMap<String, Quantity>,
-    turn: &Turn<'_, '_>,
+    turn: &mut Turn<'_, '_>,
 ) -> SortedMap<String, Quantity> {
     let mut used: SortedMap<String, Quantity> = hard
         .keys()
@@ -195,27 +334,12 @@ fn usage(
         .map(|document| document.value.clone())
         .unwrap_or_default();
     let scoped = scope::is_scoped(&quota);
-    if hard.keys().any(|key| pod_resource(key)) {
-        // How many pods are alike, by template.
-        let mut alike: Vec<(TemplateId, i64)> = Vec::new();
-        for (_, pod) in turn.store.pods() {
-            if pod.phase.is_terminal() || turn.store.template(pod.template).namespace != namespace {
-                continue;
-            }
-            match alike.binary_search_by_key(&pod.template, |known| known.0) {
-                Ok(at) => alike[at].1 += 1,
-                Err(at) => alike.insert(at, (pod.template, 1)),
-            }
-        }
-        for (template, count) in alike {
-            if scoped && !scope::counts(&quota, spec(template, turn)) {
-                continue;
-            }
-            for (resource, mut share) in pod_share(template, turn) {
-                if let Some(sum) = used.get_mut(resource) {
-                    share.mul(count);
-                    sum.add(&share);
-                }
+    if hard.keys().any(|key| pod_resource(key))
+        && let Some(sums) = pods_use(id, namespace, &quota, turn)
+    {
+        for (resource, amount) in &mut used {
+            if let Some(sum) = sums.get(resource.as_str()) {
+                *amount = sum.clone();
             }
         }
     }
@@ -292,11 +416,14 @@ pub fn objects_share(
     sum
 }
 
+/// Whether a resource of a quota is one that pods use.
+/// Source: `pkg/quota/v1/evaluator/core/pods.go` (`podResources`, `podResourcePrefixes`,
+/// `isExtendedResourceNameForQuota`).
 fn pod_resource(resource: &str) -> bool {
-    matches!(
+    let fixed = matches!(
         resource,
-        "pods"
-            | "count/pods"
+        COUNT
+            | "pods"
             | "cpu"
             | "memory"
             | "requests.cpu"
@@ -306,7 +433,11 @@ fn pod_resource(resource: &str) -> bool {
             | "ephemeral-storage"
             | "requests.ephemeral-storage"
             | "limits.ephemeral-storage"
-    )
+    );
+    let plain = resource.strip_prefix("requests.");
+    let huge = plain.unwrap_or(resource).starts_with(HUGE_PAGES);
+    let extended = plain.is_some_and(|name| name.contains('/') && !name.contains("kubernetes.io/"));
+    fixed || huge || extended
 }
 
 /// The storage that claims ask for.
@@ -402,3 +533,6 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
     let status = Value::object([("hard", limits), ("used", used)]);
     turn.store.write_status(&key, status);
 }
+
+#[cfg(test)]
+mod tests;

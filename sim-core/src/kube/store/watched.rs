@@ -62,7 +62,11 @@ impl Store {
         let quota_of = (row.kind == WatchedKind::Quota).then_some(row.namespace);
         let id = self.watched.insert(row);
         if let Some(namespace) = quota_of {
-            self.quotas.entry(namespace).or_default().push(id);
+            let quotas = self.quotas.entry(namespace).or_default();
+            quotas.push(id);
+            if quotas.len() == 1 {
+                self.begin_tally(namespace);
+            }
         }
         self.log.push(Change::Watched(id, true));
         id
@@ -85,6 +89,9 @@ impl Store {
                 quotas.retain(|quota| *quota != id);
                 if quotas.is_empty() {
                     self.quotas.remove(&row.namespace);
+                }
+                if row.kind == WatchedKind::Quota {
+                    self.end_tally(row.namespace, id);
                 }
             }
             self.revision.bump();

@@ -2,29 +2,31 @@
 //! Sources: `staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go`,
 //! `pkg/quota/v1/evaluator/core/pods.go`.
 
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::kube::controllers::quota::{Over, exceeded, hard, object_share, objects_share, scope};
 use crate::kube::kinds::Kind;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
 /// Resources that every container must state when a quota limits them, with where they are stated.
-const STATED: [(&str, &str, &str); 8] = [
+/// Source: `pkg/quota/v1/evaluator/core/pods.go` (`validationSet`).
+const STATED: [(&str, &str, &str); 6] = [
     ("cpu", "requests", "cpu"),
-    ("ephemeral-storage", "requests", "ephemeral-storage"),
     ("limits.cpu", "limits", "cpu"),
-    ("limits.ephemeral-storage", "limits", "ephemeral-storage"),
     ("limits.memory", "limits", "memory"),
     ("memory", "requests", "memory"),
     ("requests.cpu", "requests", "cpu"),
     ("requests.memory", "requests", "memory"),
 ];
 
-/// Whether a pod states all that its namespace's quotas count.
+/// Whether a pod states all that its namespace's quotas count: each container, or the pod as a whole.
 ///
 /// # Errors
 /// `failed quota: …`, with the containers that do not.
 pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Result<(), String> {
+    if says_for_all(pod) {
+        return Ok(());
+    }
     let quotas = turn.store.documents().within("resourcequotas", namespace);
     for (key, document) in quotas {
         let scoped_out = pod
@@ -33,7 +35,7 @@ pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Resul
         if scoped_out {
             continue;
         }
-        let mut missing: SortedMap<&str, Vec<String>> = SortedMap::new();
+        let mut missing: SortedMap<&str, SortedSet<&str>> = SortedMap::new();
         for (resource, field, name) in STATED {
             if document.value.path(&["spec", "hard", resource]).is_none() {
                 continue;
@@ -42,8 +44,8 @@ pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Resul
                 let containers = pod.path(&["spec", list]).and_then(Value::as_list);
                 for container in containers.unwrap_or(&[]) {
                     if container.path(&["resources", field, name]).is_none() {
-                        let own = container.str_at(&["name"]).unwrap_or("").to_owned();
-                        missing.entry(resource).or_default().push(own);
+                        let own = container.str_at(&["name"]).unwrap_or("");
+                        missing.entry(resource).or_default().insert(own);
                     }
                 }
             }
@@ -51,7 +53,10 @@ pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Resul
         if !missing.is_empty() {
             let parts: Vec<String> = missing
                 .iter()
-                .map(|(resource, names)| format!("{resource} for: {}", names.join(",")))
+                .map(|(resource, names)| {
+                    let names: Vec<&str> = names.iter().copied().collect();
+                    format!("{resource} for: {}", names.join(","))
+                })
                 .collect();
             return Err(format!(
                 "failed quota: {}: must specify {}",
@@ -61,6 +66,19 @@ pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whether a pod states resources as a whole.
+/// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go` (`IsPodLevelResourcesSet`).
+fn says_for_all(pod: &Value) -> bool {
+    ["requests", "limits"].iter().any(|field| {
+        let stated = pod.path(&["spec", "resources", field]);
+        let mut names = stated
+            .and_then(Value::as_map)
+            .into_iter()
+            .flat_map(|map| map.iter());
+        names.any(|(name, _)| matches!(&**name, "cpu" | "memory") || name.starts_with("hugepages-"))
+    })
 }
 
 /// Whether one more object of a kind fits, or what one takes more than it did.

@@ -33,6 +33,17 @@ fn requirements(quota: &Value) -> Vec<Requirement<'_>> {
     plain.chain(selected).collect()
 }
 
+/// A quota's scopes alone, in an object of its shape.
+pub fn of(quota: &Value) -> Value {
+    let mut scopes = Value::map();
+    for field in ["scopes", "scopeSelector"] {
+        if let Some(own) = quota.path(&["spec", field]) {
+            scopes.set_path(&["spec", field], own.clone());
+        }
+    }
+    scopes
+}
+
 /// Whether a quota has scopes at all.
 pub fn is_scoped(quota: &Value) -> bool {
     !requirements(quota).is_empty()
