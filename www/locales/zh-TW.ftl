@@ -661,6 +661,7 @@ said-kind-list = 清單
 said-kind-map = 對照表
 said-value-unknown = { $path }：不認識的值「{ $value }」
 said-object-twice = { $kind }「{ $name }」描述了兩次；以最後一次為準
+said-create-instead = 請改用 kubectl create 送出
 said-port-of-many = 服務「{ $service }」執行 { $count } 個容器，都要用主機連接埠 { $port }：只有第一個能啟動
 said-text-long = 文字超過 { $most } 位元組
 said-documents-most = 一段文字裡的文件超過 { $most } 份

@@ -9,6 +9,7 @@ use crate::engine::command::Orchestrator;
 use crate::engine::lab::Lab;
 use crate::engine::report::percent;
 use crate::engine::world::World;
+use crate::kube::kinds::of_word;
 
 /// A parsed condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,9 +61,7 @@ impl Condition {
             ["task-state", task, state] => {
                 Ok(Self::TaskState((*task).to_owned(), (*state).to_owned()))
             }
-            [node, state] if node.starts_with("node/") => {
-                Ok(Self::Node(plain(node), (*state).to_owned()))
-            }
+            [node, state] if is_node(node) => Ok(Self::Node(plain(node), (*state).to_owned())),
             _ => Err(catalogue::CONDITION_UNKNOWN
                 .with(&[("word", &words.join(" "))])
                 .advise(catalogue::KNOWN.with(&[(
@@ -147,6 +146,12 @@ impl Condition {
         }
         found
     }
+}
+
+/// Whether a word is of a node, by any name of the kind.
+fn is_node(word: &str) -> bool {
+    let kind = word.split_once('/').and_then(|(kind, _)| of_word(kind));
+    kind.is_some_and(|kind| kind.kind == "Node")
 }
 
 fn in_each(lab: &Lab, look: impl Fn(&World) -> Option<Sentence>) -> Vec<Sentence> {

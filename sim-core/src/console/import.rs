@@ -203,13 +203,17 @@ pub fn metric(session: &mut Session, words: &[&str]) -> Output {
         ["unset", object, rest @ ..] if !rest.is_empty() => (false, *object, rest),
         _ => return usage(USAGE),
     };
+    let object = match session.world(Orchestrator::Kubernetes) {
+        Ok(world) => world.trace_object(object),
+        Err(output) => return output,
+    };
     for word in rest {
         let (metric, value) = match word.split_once('=') {
             Some((metric, value)) if set && !value.is_empty() => (metric, value),
             None if !set => (*word, ""),
             _ => return usage(USAGE),
         };
-        let command = Command::Metric(object.into(), metric.into(), value.into());
+        let command = Command::Metric(object.as_str().into(), metric.into(), value.into());
         match session.command(Orchestrator::Kubernetes, command) {
             Ok(Answer::Refused(message)) => return Output::error(2, message),
             Ok(_) => {}

@@ -16,7 +16,8 @@ use super::{Output, Session};
 /// The latest decision about a pod, with its time.
 fn kept(world: &World, pod: &str) -> Option<(SimTime, Vec<NodeVerdict>)> {
     let (namespace, pod) = pod.rsplit_once('/').map_or(("", pod), |(namespace, name)| {
-        (if namespace == "pod" { "" } else { namespace }, name)
+        let is_kind = world.trace_kind(namespace) == "pod";
+        (if is_kind { "" } else { namespace }, name)
     });
     let kube = world.kube()?;
     let store = kube.store();

@@ -622,9 +622,15 @@ fn trace_lines(session: &Session, filter: &[&str]) -> Output {
             all.push(Passage::from("… ").then(older).then("\n"));
         }
         let mut text = String::new();
+        // An object may be called by any word for its kind.
+        let words = filter.iter().map(|word| (*word, world.trace_object(word)));
+        let words: Vec<(&str, String)> = words.collect();
         for entry in world.trace.iter() {
             let line = trace::line(entry, &world.symbols);
-            if filter.iter().all(|word| line.contains(word)) {
+            let has = |(word, object): &(&str, String)| {
+                line.contains(word) || line.contains(object.as_str())
+            };
+            if words.iter().all(has) {
                 text.push_str(&line);
                 text.push('\n');
             }
@@ -659,6 +665,7 @@ fn explain(session: &Session, object: &str) -> Output {
 
 /// That a service answers nobody, and why.
 fn silent(world: &World, object: &str) -> Option<Sentence> {
+    let object = world.trace_object(object);
     let name = object.strip_prefix("service/")?;
     world.silence(world.symbols.get(name)?)
 }

@@ -12,16 +12,18 @@ use super::report::ServiceReport;
 use super::trace::{Entry, detail_text, line, subject_text};
 use super::world::World;
 
-/// The causal chain of the last thing that happened to `object` (`kind/name` or a name), oldest
-/// first. `None` if the trace knows no such object.
+/// The causal chain of the last thing that happened to `object` (`kind/name`, the kind in any of its
+/// words, or a name), oldest first. `None` if the trace knows no such object.
 pub fn why(world: &World, object: &str) -> Option<Vec<Entry>> {
     let (kind, name) = match object.split_once('/') {
-        Some((kind, name)) => (Some(kind), name),
+        Some((kind, name)) => (Some(world.trace_kind(kind)), name),
         None => (None, object),
     };
     let last = world.trace.iter().rev().find(|entry| {
-        kind.is_none_or(|kind| entry.notice.subject.kind == kind)
-            && entry.notice.subject.name.text(&world.symbols) == name
+        let subject = &entry.notice.subject;
+        subject.name.text(&world.symbols) == name
+            && kind
+                .is_none_or(|kind| subject.kind == kind || world.trace_kind(subject.kind) == kind)
     })?;
     let mut chain = world.trace.chain(last.seq);
     // The chain ends with the event's representative; the object's own line may be another of it.

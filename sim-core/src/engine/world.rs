@@ -760,6 +760,23 @@ impl World {
         }
     }
 
+    /// The kind that a person means in this world, as traces call it: `cm`, `configmaps` and
+    /// `configmap` are one. What no kind is called is itself.
+    pub fn trace_kind<'a>(&self, word: &'a str) -> &'a str {
+        let plane = self.kube();
+        plane
+            .and_then(|plane| plane.store().kind_of_word(word))
+            .map_or(word, |kind| crate::kube::apiserver::singular(kind))
+    }
+
+    /// `KIND/NAME` with the kind as traces call it; anything else is itself.
+    pub fn trace_object(&self, object: &str) -> String {
+        match object.split_once('/') {
+            Some((kind, name)) => format!("{}/{name}", self.trace_kind(kind)),
+            None => object.to_owned(),
+        }
+    }
+
     /// The Kubernetes plane, if this world runs it.
     pub fn kube(&self) -> Option<&KubePlane> {
         match &self.plane {

@@ -89,6 +89,8 @@ codes! {
     KUBERNETES_INVALID_IMAGE = "K8S016": "The API server accepts any text as an image. The kubelet cannot parse this one: the container will wait with the reason InvalidImageName. Repository names are lower case.";
     /// An object in a namespace that nothing makes.
     KUBERNETES_NO_NAMESPACE = "K8S017": "A namespace must be there before an object is put into it; the API server does not make it. A new cluster has default, kube-system, kube-public and kube-node-lease. kubectl sends documents in the order they are written in, so that the Namespace comes before what is in it.";
+    /// An object that only has the beginning of a name.
+    KUBERNETES_GENERATED_NAME = "K8S018": "The server makes a new name of metadata.generateName at each kubectl create. kubectl apply changes the object of a name, and refuses one that has none.";
 
     /// An overlay that cannot be built.
     KUSTOMIZE_FAILED = "KUS001": "A folder with a kustomization is deployed as kubectl apply -k does: its resources, changed by its patches and fields. The build stops at the first file that is not there, patch that fits nothing, or field that Podium's kustomize does not model.";

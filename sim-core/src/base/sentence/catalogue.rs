@@ -120,6 +120,7 @@ forms! {
     KIND_MAP "kind-map" "a mapping"
     VALUE_UNKNOWN "value-unknown" "{path}: unknown value \"{value}\""
     OBJECT_TWICE "object-twice" "{kind} \"{name}\" is described twice; the last one wins"
+    CREATE_INSTEAD "create-instead" "send it with kubectl create"
     PORT_OF_MANY "port-of-many" "service \"{service}\" runs {count} containers that all want host port {port}: only the first will start"
     TEXT_LONG "text-long" "the text is larger than {most} bytes"
     DOCUMENTS_MOST "documents-most" "more than {most} documents in one text"

@@ -15,6 +15,7 @@ use crate::console::not_modelled_since;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::decode;
+use crate::manifest::decode::kube::list;
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::explain;
 use crate::manifest::lines::Source;
@@ -145,7 +146,7 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         let readable = documents
             .iter()
             .take_while(|node| broken.is_none_or(|remark| node.span.end <= remark.span.start));
-        for part in readable.flat_map(parts) {
+        for part in readable.flat_map(list::flat) {
             match read(call, name, &source, part) {
                 Ok(item) => found.push(item),
                 Err(problem) => problems.push(problem),
@@ -159,15 +160,6 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         }
     }
     Ok((found, problems))
-}
-
-/// The objects of a document: a list's items, or itself.
-fn parts(document: &Node) -> Vec<&Node> {
-    let kind = document.get("kind").and_then(Node::as_str);
-    match document.get("items").and_then(Node::as_seq) {
-        Some(items) if kind.is_some_and(|kind| kind.ends_with("List")) => items.iter().collect(),
-        _ => vec![document],
-    }
 }
 
 fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Item, Problem> {

@@ -56,6 +56,26 @@ fn objects_go_to_the_namespace_that_is_described_before_them() {
 }
 
 #[test]
+fn an_object_with_only_the_beginning_of_a_name_is_told_of() {
+    check(
+        &[(
+            "job.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: run-}\n",
+        )],
+        "kubectl get configmaps -o name",
+        &expect![[r#"
+            job.yaml:1:1: warning K8S018: from run-: cannot use generate name with apply
+              1 | apiVersion: v1
+                | ^^^^^^^^^^^^^^
+              help: send it with kubectl create
+            exit 1
+            job.yaml:1: error: from run-: cannot use generate name with apply
+            configmap/kube-root-ca.crt
+        "#]],
+    );
+}
+
+#[test]
 fn a_namespace_that_nothing_makes_is_told_of_and_refuses_the_object() {
     check(
         &[("app.yaml", APPLICATION)],

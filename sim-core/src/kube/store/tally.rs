@@ -14,6 +14,7 @@ use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
 use crate::kube::rows::WatchedId;
 use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::watched::WatchedKind;
 use crate::kube::template::TemplateId;
 use crate::manifest::value::Value;
 
@@ -174,16 +175,23 @@ impl Store {
 
     /// Whether the tallies are of the pods that there are: for soak runs.
     pub fn tallies_agree(&self) -> bool {
-        let agrees = |namespace: &Symbol| {
-            self.tallies
-                .get(namespace)
-                .is_some_and(|tally| tally.alike == self.count_alike(*namespace))
+        let agrees = |namespace: Symbol| {
+            self.tally(namespace)
+                .is_some_and(|tally| tally.alike == self.count_alike(namespace))
         };
-        self.tallies.len() == self.quotas.len() && self.quotas.keys().all(agrees)
+        self.tallies.len() == self.quotas.len() && self.quota_namespaces().all(agrees)
     }
 
-    /// The namespaces that have quotas, in no order.
+    /// The tally of each quota's namespace.
     pub fn tallied(&self) -> impl Iterator<Item = &Tally> {
-        self.tallies.values()
+        self.quota_namespaces()
+            .filter_map(|namespace| self.tally(namespace))
+    }
+
+    fn quota_namespaces(&self) -> impl Iterator<Item = Symbol> {
+        let quotas = self.all_watched();
+        quotas
+            .filter(|(_, row)| row.kind == WatchedKind::Quota)
+            .map(|(_, row)| row.namespace)
     }
 }

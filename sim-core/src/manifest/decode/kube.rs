@@ -9,6 +9,7 @@ pub mod defaults;
 pub mod elsewhere;
 pub mod fault;
 pub mod kinds;
+pub mod list;
 pub mod meta;
 pub mod name;
 pub mod node;
@@ -170,15 +171,10 @@ pub fn decode_template(document: &Value) -> Option<PodTemplate> {
 }
 
 fn items(document: &Node) -> Vec<&Node> {
-    let is_list = document
-        .get("kind")
-        .and_then(Node::as_str)
-        .is_some_and(|kind| kind.ends_with("List"));
-    match document.get("items").and_then(Node::as_seq) {
-        Some(items) if is_list => items.iter().collect(),
-        _ if document.is_null() => Vec::new(),
-        _ => vec![document],
+    if document.is_null() {
+        return Vec::new();
     }
+    list::flat(document)
 }
 
 fn spec(api_version: &str, kind: &str, field: &Field<'_>, scribe: &Scribe) -> KubeSpec {
@@ -222,6 +218,18 @@ fn check_duplicates(source: &Source, objects: &[KubeObject], problems: &mut Vec<
     let scribe = Scribe::new(explain::KUBERNETES_WRONG_TYPE, [source]);
     for object in objects {
         if object.meta.name.is_empty() {
+            // As kubectl apply says it. Source: `k8s.io/kubectl/pkg/cmd/apply/apply.go` (`applyOneObject`).
+            let base = &object.meta.generate_name;
+            if !base.is_empty() {
+                let message = Sentence::quoted(format_args!(
+                    "from {base}: cannot use generate name with apply"
+                ));
+                scribe.warning(
+                    explain::KUBERNETES_GENERATED_NAME,
+                    object.span,
+                    message.advise(catalogue::CREATE_INSTEAD.plain()),
+                );
+            }
             continue;
         }
         let key = (

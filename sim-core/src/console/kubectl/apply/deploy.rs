@@ -9,7 +9,7 @@ use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::tree::Node;
 
-use super::{FLAGS, Problem, one, parts, printers, read};
+use super::{FLAGS, Problem, list, one, printers, read};
 
 /// Applies all objects of the texts. `flags` are words of `apply` other than `-f` and `-k`. Problems
 /// come as `FILE:LINE: ` and the words of `kubectl apply`; the objects without any are applied.
@@ -21,7 +21,7 @@ pub fn deploy(session: &mut Session, flags: &[String], texts: &[Source]) -> Outp
     let mut problems = Vec::new();
     for source in texts {
         let (documents, _) = decode::documents(source, Dialect::Kubernetes);
-        for part in documents.iter().flat_map(parts) {
+        for part in documents.iter().flat_map(list::flat) {
             if let Err(problem) = object(&mut call, source, part) {
                 let line = source.position(part.span.start).line;
                 let place = Passage::from(format!("{}:{line}: ", source.name));
