@@ -388,12 +388,12 @@ impl Controllers {
                 let Some(row) = turn.store.pod(pod).copied() else {
                     return;
                 };
-                self.pod_gc.pod_changed(pod, row.phase.is_terminal(), turn);
+                self.pod_gc.pod_changed(pod, Some(&row), turn);
                 self.pod_changed(change, pod, &row, fresh, turn);
             }
             Change::PodRemoved(pod, row) => {
                 self.taint_eviction.forget(pod, &row, turn);
-                self.pod_gc.pod_changed(pod, false, turn);
+                self.pod_gc.pod_changed(pod, None, turn);
                 self.pod_changed(change, pod, &row, fresh, turn);
             }
             Change::NodeAdded(node) | Change::NodeUpdated(node) => {

@@ -374,6 +374,14 @@ impl View<'_> {
         }
         if let Some(deletion) = document.deletion {
             value.set_path(&["metadata", "deletionTimestamp"], time(deletion));
+            // Namespaces and definitions have deletions of their own.
+            // Source: apiserver `pkg/registry/generic/registry/store.go` (`markAsDeleting`).
+            let grace = ["metadata", "deletionGracePeriodSeconds"];
+            if !matches!(kind.kind, "Namespace" | "CustomResourceDefinition")
+                && value.path(&grace).is_none()
+            {
+                value.set_path(&grace, 0.into());
+            }
             let waits = matches!(
                 document.row,
                 RowReference::Deployment(_) | RowReference::ReplicaSet(_)

@@ -276,8 +276,10 @@ fn delete_replica_set(id: ReplicaSetId, propagation: Propagation, turn: &mut Tur
     match propagation {
         Propagation::Background => turn.store.remove_replica_set(id),
         Propagation::Foreground => {
+            let now = turn.now();
             turn.store.write_replica_set(id, true, |row| {
                 row.deleting = true;
+                row.deleted.get_or_insert(now);
                 row.foreground = true;
             });
             turn.store.owners_changed();
@@ -392,9 +394,10 @@ pub fn hold(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
         RowReference::Deployment(id) => turn
             .store
             .write_deployment(id, true, |row| row.deleting = true),
-        RowReference::ReplicaSet(id) => turn
-            .store
-            .write_replica_set(id, true, |row| row.deleting = true),
+        RowReference::ReplicaSet(id) => turn.store.write_replica_set(id, true, |row| {
+            row.deleting = true;
+            row.deleted.get_or_insert(now);
+        }),
         _ => {}
     }
 }

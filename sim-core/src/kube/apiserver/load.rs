@@ -78,10 +78,15 @@ impl ApiServer {
         value.remove_path(&["metadata", "resourceVersion"]);
         value.remove_path(&["metadata", "generation"]);
         let revision = turn.store.bump();
-        turn.store.documents_mut().insert(
-            key.clone(),
-            Document::new(value, generation, created, revision),
-        );
+        let deleted = fields::text(&value, &["metadata", "deletionTimestamp"]);
+        let deletion = fields::signed_time(deleted);
+        let mut document = Document::new(value, generation, created, revision);
+        document.deletion = deletion;
+        turn.store.documents_mut().insert(key.clone(), document);
+        if deletion.is_some() && kind.kind == "Namespace" {
+            turn.store.namespace_terminates();
+            self.namespace_written(&name, turn);
+        }
         self.knows_nodes |= kind.kind == "Node";
         let owners = fields::list(object, &["metadata", "ownerReferences"]).iter();
         let owners = owners.map(|owner| fields::text(owner, &["uid"]).to_owned());

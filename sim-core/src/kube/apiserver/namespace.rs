@@ -226,7 +226,8 @@ impl ApiServer {
                 left.add("pods", &object);
             }
         }
-        if now >= deletion + SimDuration::from_secs(estimate_s) {
+        let passed = now.signed_micros() - deletion.signed_micros();
+        if passed >= SimDuration::from_secs(estimate_s).as_micros().cast_signed() {
             estimate_s = 0;
         }
         left.judge(estimate_s, name, "/v1, Resource=pods");

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use crate::api::kube::object::KubeSpec;
 use crate::base::name::{Name, Suffix};
 use crate::base::time::{SimDuration, SimTime};
+use crate::kube::controllers::garbage_collector::graph;
 use crate::kube::kinds::Kind;
 use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::rows::pod::{
@@ -151,6 +152,11 @@ impl ApiServer {
                     "annotations",
                     "deployment.kubernetes.io/revision",
                 ]);
+                let foreground = take_foreground(&document, &mut value);
+                turn.store.write_deployment(id, false, |row| {
+                    row.deleting = document.deletion.is_some();
+                    row.foreground = foreground;
+                });
                 store(key, value, RowReference::Deployment(id), turn);
             }
             KubeSpec::ReplicaSet(spec) => {
@@ -166,6 +172,10 @@ impl ApiServer {
                     available: number(&["status", "availableReplicas"]),
                     ..PodCounts::default()
                 };
+                let mut value = value;
+                row.deleting = document.deletion.is_some();
+                row.deleted = document.deletion;
+                row.foreground = take_foreground(&document, &mut value);
                 row.mixed = true;
                 row.unlabelled = row.status.active - number(&["status", "fullyLabeledReplicas"]);
                 let owner = deployment_of(key, &document.value, turn);
@@ -201,6 +211,19 @@ impl ApiServer {
             }
         }
     }
+}
+
+/// Whether an object that is being deleted waits for its dependents; its row says so from now on.
+fn take_foreground(document: &Document, value: &mut Value) -> bool {
+    let path = ["metadata", "finalizers"];
+    let mut finalizers = fields::list(value, &path).to_vec();
+    let before = finalizers.len();
+    finalizers.retain(|one| one.as_str() != Some(graph::FOREGROUND));
+    if document.deletion.is_none() || finalizers.len() == before {
+        return false;
+    }
+    value.set_list(&path, finalizers);
+    true
 }
 
 /// Documents of a resource that have no row.
@@ -474,7 +497,11 @@ fn pod(
             .i64_at(&["metadata", "deletionGracePeriodSeconds"])
             .and_then(|seconds| u64::try_from(seconds).ok())
             .map(SimDuration::from_secs);
-        turn.store.mark_terminating(pod, grace, now);
+        let grace = grace.unwrap_or(SimDuration::ZERO);
+        let until = fields::text(&value, &["metadata", "deletionTimestamp"]);
+        let since = revive::time(until)
+            .map_or(now, |until| until.shifted(-grace.as_micros().cast_signed()));
+        turn.store.restore_terminating(pod, since, grace);
         return None;
     }
     let machine = turn.store.node(node?)?.machine;

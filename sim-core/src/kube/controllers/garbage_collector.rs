@@ -70,8 +70,10 @@ impl GarbageCollector {
                 .replica_set(set)
                 .is_some_and(|row| !row.foreground)
             {
+                let now = turn.now();
                 turn.store.write_replica_set(set, true, |row| {
                     row.deleting = true;
+                    row.deleted.get_or_insert(now);
                     row.foreground = true;
                 });
                 // What else names it as owner goes before it.

@@ -1,6 +1,5 @@
 //! The pod garbage collector: pods that no kubelet will ever finish.
-//! Source: `pkg/controller/podgc/gc_controller.go`. Unscheduled pods that are being deleted need no
-//! look: the API server removes them at once.
+//! Source: `pkg/controller/podgc/gc_controller.go`.
 
 use crate::base::arrange::Arrange;
 use crate::base::name::Rule;
@@ -10,7 +9,7 @@ use crate::des::notice::Detail;
 use crate::kube::event::Event;
 use crate::kube::heartbeat::tick_after;
 use crate::kube::rows::node::{ConditionStatus, TAINT_OUT_OF_SERVICE};
-use crate::kube::rows::pod::signed_s;
+use crate::kube::rows::pod::{PodRow, signed_s};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::turn::Turn;
 
@@ -26,16 +25,44 @@ pub struct PodGc {
     out_of_service: Vec<NodeId>,
     /// Pods that have ended.
     ended: SortedSet<PodId>,
+    /// Pods without a node that are being deleted: something has kept them when they were.
+    unscheduled: SortedSet<PodId>,
     scheduled: Option<SimTime>,
 }
 
 impl PodGc {
-    /// A pod was written or has gone. `ended`: it is there, and has ended.
-    pub fn pod_changed(&mut self, pod: PodId, ended: bool, turn: &mut Turn<'_, '_>) {
+    /// A pod was written or, where there is no row, has gone.
+    pub fn pod_changed(&mut self, pod: PodId, row: Option<&PodRow>, turn: &mut Turn<'_, '_>) {
+        let ended = row.is_some_and(|row| row.phase.is_terminal());
         if !ended {
             self.ended.remove(&pod);
         } else if self.ended.insert(pod) && self.surplus(turn) > 0 {
             self.schedule(turn);
+        }
+        if !row.is_some_and(|row| row.is_terminating() && row.node.is_none()) {
+            self.unscheduled.remove(&pod);
+        } else if self.unscheduled.insert(pod) {
+            self.schedule(turn);
+        }
+    }
+
+    /// Each is marked failed once, and deleted until nothing keeps it any more.
+    fn collect_unscheduled(&mut self, turn: &mut Turn<'_, '_>) {
+        let pods: Vec<PodId> = self.unscheduled.iter().copied().collect();
+        for pod in pods {
+            if turn.store.pod_details(pod).finalizers().is_empty() {
+                remove(pod, None, None, turn);
+            } else if turn
+                .store
+                .pod(pod)
+                .is_some_and(|row| !row.phase.is_terminal())
+            {
+                turn.store.set_failed(pod);
+                let name = turn.store.pod(pod).map(|row| row.name);
+                if let Some(name) = name {
+                    turn.note("kube.pod-gc", "fail", "pod", name, Detail::None);
+                }
+            }
         }
     }
 
@@ -110,6 +137,7 @@ impl PodGc {
         self.collect_ended(turn);
         self.collect_out_of_service(turn);
         self.collect_missing(turn);
+        self.collect_unscheduled(turn);
         if !self.missing.is_empty() || !self.out_of_service.is_empty() {
             self.schedule(turn);
         }

@@ -103,6 +103,20 @@ pub fn replica_set(view: &View<'_>, id: ReplicaSetId) -> Value {
         ))
         .into(),
     );
+    if let Some(deleted) = row.deleted {
+        value.set_path(&["metadata", "deletionTimestamp"], time(deleted));
+        value.set_path(&["metadata", "deletionGracePeriodSeconds"], 0.into());
+    }
+    if row.foreground {
+        // Source: `pkg/controller/garbagecollector/graph_builder.go`.
+        let path = ["metadata", "finalizers"];
+        let mut finalizers = value
+            .path(&path)
+            .and_then(Value::as_list)
+            .map_or_else(Vec::new, <[Value]>::to_vec);
+        finalizers.push("foregroundDeletion".into());
+        value.set_path(&path, Value::list(finalizers));
+    }
     value.set_path(&["spec", "replicas"], row.replicas.into());
     value.set("status", replica_status(row, true));
     value

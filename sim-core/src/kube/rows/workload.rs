@@ -266,6 +266,8 @@ pub struct ReplicaSetRow {
     pub created: SimTime,
     /// Whether it is being deleted: it has a deletionTimestamp.
     pub deleting: bool,
+    /// That time, of a ReplicaSet without a document.
+    pub deleted: Option<SimTime>,
     /// Whether its dependents are deleted before it is.
     pub foreground: bool,
     /// Whether its labels or its owner were written since Deployments looked at them.
@@ -328,6 +330,7 @@ impl ReplicaSetRow {
             generation: 1,
             created,
             deleting: false,
+            deleted: None,
             foreground: false,
             stray: false,
             observed: 0,

@@ -480,6 +480,19 @@ impl Store {
         self.log.push(Change::PodTerminating(pod));
     }
 
+    /// Says that a pod that was taken over is being deleted since then; it stays until whoever has to
+    /// finish that has, also if it has ended or has no node.
+    pub fn restore_terminating(&mut self, pod: PodId, since: SimTime, grace: SimDuration) {
+        if self.pods.get(pod).is_none() {
+            return;
+        }
+        let details = self.details.get_mut(pod.slot());
+        details.terminating_since = Some(since);
+        details.deletion_grace = grace;
+        self.write(pod, |row| row.flags.set(PodFlags::TERMINATING, true));
+        self.log.push(Change::PodTerminating(pod));
+    }
+
     /// Writes `metadata.finalizers`. A pod that only these have kept goes with the last of them.
     pub fn set_finalizers(&mut self, pod: PodId, finalizers: Arc<[Arc<str>]>) {
         if self.pods.get(pod).is_none() {
