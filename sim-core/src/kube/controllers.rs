@@ -384,7 +384,7 @@ impl Controllers {
             | Change::PodBound(pod)
             | Change::PodTerminating(pod)
             | Change::PodStatus(pod)
-            | Change::PodTemplate(pod) => {
+            | Change::PodTemplate(pod, _) => {
                 let Some(row) = turn.store.pod(pod).copied() else {
                     return;
                 };
@@ -540,6 +540,11 @@ impl Controllers {
             for service in self.endpoint_slice.pod_changed(pod, row, turn) {
                 self.enqueue(Key::Service(service), turn);
             }
+            if let Change::PodTemplate(_, old) = change {
+                for service in self.endpoint_slice.pod_left(pod, old, turn) {
+                    self.enqueue(Key::Service(service), turn);
+                }
+            }
         }
         let bound = matches!(change, Change::PodBound(_) | Change::PodCreated(_));
         if let Some(node) = row.node.filter(|node| {
@@ -558,7 +563,7 @@ impl Controllers {
     fn enqueue_quotas(&mut self, change: Change, row: &PodRow, turn: &mut Turn<'_, '_>) {
         let counts = matches!(
             change,
-            Change::PodCreated(_) | Change::PodTemplate(_) | Change::PodRemoved(..)
+            Change::PodCreated(_) | Change::PodTemplate(..) | Change::PodRemoved(..)
         ) || row.phase.is_terminal();
         if !counts {
             return;

@@ -342,14 +342,14 @@ impl Kubelets {
                 return;
             }
             // Statuses are its own; what it does not know is another description of the pod.
-            Change::PodTemplate(pod) if self.is_described_anew(pod, store) => Event::Sync(pod),
+            Change::PodTemplate(pod, _) if self.is_described_anew(pod, store) => Event::Sync(pod),
             // Somebody opened or closed a gate.
             Change::PodStatus(pod) if self.gated && self.has_moved_gates(pod, store) => {
                 Event::Sync(pod)
             }
             Change::PodRemoved(..)
             | Change::PodStatus(_)
-            | Change::PodTemplate(_)
+            | Change::PodTemplate(..)
             | Change::NodeAdded(_)
             | Change::NodeUpdated(_)
             | Change::Deployment(..)

@@ -282,7 +282,7 @@ impl Scheduler {
             {
                 Event::PodSeen(pod)
             }
-            Change::PodStatus(pod) | Change::PodTemplate(pod) => match store.pod(pod) {
+            Change::PodStatus(pod) | Change::PodTemplate(pod, _) => match store.pod(pod) {
                 Some(row) if row.phase.is_terminal() => Event::PodGone(pod, row.template),
                 Some(row) if self.is_other(pod, row) => Event::PodSeen(pod),
                 _ => return,

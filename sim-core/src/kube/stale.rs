@@ -279,7 +279,7 @@ impl KubePlane {
             Change::PodCreated(pod)
             | Change::PodBound(pod)
             | Change::PodStatus(pod)
-            | Change::PodTemplate(pod)
+            | Change::PodTemplate(pod, _)
             | Change::PodTerminating(pod) => self.store.pod(pod).and_then(|row| row.node),
             _ => None,
         };

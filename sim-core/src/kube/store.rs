@@ -52,8 +52,8 @@ pub enum Change {
     PodBound(PodId),
     /// A pod's status was written.
     PodStatus(PodId),
-    /// What a pod is described by was written: its labels, annotations or spec.
-    PodTemplate(PodId),
+    /// What a pod is described by was written: its labels, annotations or spec; what it was before.
+    PodTemplate(PodId, TemplateId),
     /// A pod got its deletionTimestamp.
     PodTerminating(PodId),
     /// A pod is gone; its last row.

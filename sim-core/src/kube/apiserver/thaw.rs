@@ -14,7 +14,6 @@ use smallvec::SmallVec;
 use crate::api::kube::object::KubeSpec;
 use crate::base::name::{Name, Suffix};
 use crate::base::time::{SimDuration, SimTime};
-use crate::kube::controllers::garbage_collector::graph;
 use crate::kube::kinds::Kind;
 use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::rows::pod::{
@@ -24,6 +23,7 @@ use crate::kube::rows::read as fields;
 use crate::kube::rows::watched::WatchedPart;
 use crate::kube::rows::workload::{OwnerKind, PodCounts};
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, WatchedId};
+use crate::kube::store::dependents::FOREGROUND;
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::turn::Turn;
 use crate::manifest::decode::kube::decode_value;
@@ -218,7 +218,7 @@ fn take_foreground(document: &Document, value: &mut Value) -> bool {
     let path = ["metadata", "finalizers"];
     let mut finalizers = fields::list(value, &path).to_vec();
     let before = finalizers.len();
-    finalizers.retain(|one| one.as_str() != Some(graph::FOREGROUND));
+    finalizers.retain(|one| one.as_str() != Some(FOREGROUND));
     if document.deletion.is_none() || finalizers.len() == before {
         return false;
     }

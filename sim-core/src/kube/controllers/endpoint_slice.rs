@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use crate::api::kube::service::ServiceKind;
 use crate::base::hash::FxHashMap;
 use crate::base::name::Name;
 use crate::base::sorted::SortedMap;
@@ -82,6 +83,28 @@ impl EndpointSliceController {
         concerned
     }
 
+    /// Services that a pod was behind by what it was described by before.
+    /// Source: `staging/src/k8s.io/endpointslice/util/controller_utils.go` (`GetServicesToUpdateOnPodChange`).
+    pub fn pod_left(
+        &mut self,
+        pod: PodId,
+        old: TemplateId,
+        turn: &mut Turn<'_, '_>,
+    ) -> Vec<ServiceId> {
+        let mut left = self.services_of(old, turn).to_vec();
+        left.retain(|id| {
+            let service = turn.store.service_mut(*id);
+            service.is_some_and(|service| {
+                let known = service.endpoints.contains_key(&pod.slot());
+                if known {
+                    service.dirty.push(pod);
+                }
+                known
+            })
+        });
+        left
+    }
+
     fn services_of(&mut self, template: TemplateId, turn: &Turn<'_, '_>) -> &[ServiceId] {
         let place = template.0 as usize;
         if place >= self.matches.len() {
@@ -92,6 +115,7 @@ impl EndpointSliceController {
             let selects = |service: &ServiceRow| {
                 let selector = service.selector.as_ref();
                 service.namespace == description.namespace
+                    && service.kind != ServiceKind::ExternalName
                     && selector.is_some_and(|selector| selector.matches(&description.labels))
             };
             let services = turn.store.services();
@@ -110,6 +134,10 @@ impl EndpointSliceController {
         turn: &mut Turn<'_, '_>,
     ) -> Option<SimTime> {
         let row = turn.store.service(id)?;
+        // One that is a name elsewhere has no endpoints of its own.
+        if row.kind == ServiceKind::ExternalName {
+            return None;
+        }
         if row.not_before > turn.now() {
             return Some(row.not_before);
         }
@@ -124,7 +152,9 @@ impl EndpointSliceController {
             endpoints.clear();
         }
         for pod in dirty {
-            match endpoint(row, pod, turn) {
+            let template = turn.store.pod(pod).map(|row| row.template);
+            let selected = template.is_some_and(|it| self.services_of(it, turn).contains(&id));
+            match endpoint(row, pod, turn).filter(|_| selected) {
                 Some(endpoint) => {
                     endpoints.insert(pod.slot(), endpoint);
                 }

@@ -164,7 +164,7 @@ impl Operators {
             Change::PodCreated(_)
             | Change::PodBound(_)
             | Change::PodStatus(_)
-            | Change::PodTemplate(_)
+            | Change::PodTemplate(..)
             | Change::PodTerminating(_)
             | Change::PodRemoved(..)
             | Change::NodeAdded(_)

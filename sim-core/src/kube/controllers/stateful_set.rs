@@ -234,10 +234,17 @@ impl StatefulSetController {
             }
         }
         let template = identity::template(pass.id, &pass.part, ordinal, turn)?;
-        Some(PodPlan {
-            name: pod_name(pass.row.name, ordinal),
-            template,
-        })
+        let name = pod_name(pass.row.name, ordinal);
+        // Somebody else's pod has the name: nobody is told (`AlreadyExists`).
+        // Source: `pkg/controller/statefulset/stateful_pod_control.go` (`CreateStatefulPod`).
+        let namespace = turn.ctx.symbols.text(pass.row.namespace);
+        let text = name.text(turn.ctx.symbols);
+        let taken = turn.store.pod_named(namespace, &text, turn.ctx.symbols);
+        if taken.is_some() {
+            self.refused(pass.id, turn);
+            return None;
+        }
+        Some(PodPlan { name, template })
     }
 
     fn create(&mut self, pass: &Pass, index: usize, turn: &mut Turn<'_, '_>) {

@@ -52,7 +52,7 @@ impl Agents {
     /// Sees a write to a pod. What a pod takes in depends on no other pod.
     pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
         match change {
-            Change::PodStatus(pod) | Change::PodTemplate(pod) | Change::PodBound(pod)
+            Change::PodStatus(pod) | Change::PodTemplate(pod, _) | Change::PodBound(pod)
                 if self.has_policies =>
             {
                 self.changed.insert(pod);

@@ -656,7 +656,7 @@ impl Store {
             node.requested.add(&new);
         }
         self.write(pod, |row| row.template = template);
-        self.log.push(Change::PodTemplate(pod));
+        self.log.push(Change::PodTemplate(pod, row.template));
     }
 
     /// What a pod counts for on its node, where that is not what its spec says.
@@ -777,6 +777,8 @@ impl Store {
         Arc::make_mut(&mut self.lonely.ids).push(pod);
         self.lonely.unmet += self.lonely_share(&row);
         self.log.push(Change::PodStatus(pod));
+        // Its owner, where it goes on, has to look at what it has now.
+        self.log.push(Change::ReplicaSet(owner, true));
     }
 
     /// Distance of a pod without a controller from what it should be; of others, nothing.

@@ -43,13 +43,65 @@ pub fn object(field: &Field<'_>, scribe: &Scribe, rule: NameRule) -> ObjectMeta 
             &detail,
         );
     }
+    let (labels, annotations) = (labels(&meta, scribe), annotations(&meta, scribe));
     owners(&meta.peek("ownerReferences"), scribe);
+    let version = super::rules::text(&field.peek("apiVersion")).to_owned();
+    finalizers(&meta.peek("finalizers"), &version, scribe);
     ObjectMeta {
         name,
         generate_name,
         namespace,
-        labels: labels(&meta, scribe),
-        annotations: annotations(&meta, scribe),
+        labels,
+        annotations,
+    }
+}
+
+/// Groups whose validation knows nothing of the standard names: not `pkg/apis/core/validation`.
+const GENERIC_GROUPS: [&str; 3] = [
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "coordination.k8s.io",
+];
+
+/// Sources: `staging/src/k8s.io/apimachinery/pkg/api/validation/objectmeta.go` (`ValidateFinalizers`),
+/// `pkg/apis/core/validation/validation.go` (`validateKubeFinalizerName`).
+fn finalizers(field: &Field<'_>, version: &str, scribe: &Scribe) {
+    const ORPHAN: &str = "orphan";
+    const FOREGROUND: &str = "foregroundDeletion";
+    let items = super::rules::items(field);
+    let names: Vec<String> = items
+        .iter()
+        .map(|one| super::rules::text(one).to_owned())
+        .collect();
+    for (one, name) in items.iter().zip(&names) {
+        let at = Field {
+            path: field.path.clone(),
+            ..one.clone()
+        };
+        for detail in name::qualified(name) {
+            fault::invalid(scribe, &at, format!("{name:?}"), &detail);
+        }
+    }
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if has(ORPHAN) && has(FOREGROUND) {
+        let detail = format!("finalizer {ORPHAN} and {FOREGROUND} cannot be both set");
+        fault::invalid(
+            scribe,
+            field,
+            format!("{names:?}").replace(", ", ","),
+            &detail,
+        );
+    }
+    let group = version.split_once('/').map_or("", |(group, _)| group);
+    if GENERIC_GROUPS.contains(&group) {
+        return;
+    }
+    for (one, name) in items.iter().zip(&names) {
+        let standard = ["kubernetes", ORPHAN, FOREGROUND].contains(&&**name);
+        if !name.contains('/') && !standard {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            fault::invalid(scribe, one, format!("{name:?}"), detail);
+        }
     }
 }
 
