@@ -99,6 +99,8 @@ pub struct Store {
     nodes: Table<NodeRow>,
     node_of_machine: Arc<FxHashMap<MachineId, NodeId>>,
     node_names: Arc<FxHashMap<Symbol, NodeId>>,
+    /// Name and machine of nodes whose objects are gone: their pods go on naming them.
+    nodes_gone: SortedMap<NodeId, (Symbol, MachineId)>,
     deployments: Table<DeploymentRow>,
     replica_sets: Table<ReplicaSetRow>,
     /// Controllers of pods by kind, namespace and name.

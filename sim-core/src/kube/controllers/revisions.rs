@@ -1,6 +1,8 @@
 //! ControllerRevisions: the versions of a StatefulSet's or DaemonSet's template.
 //! Sources: `pkg/controller/history/controller_history.go`, `pkg/controller/statefulset/stateful_set_control.go`.
 
+use std::sync::Arc;
+
 use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbol;
 use crate::kube::apiserver::workload::keep_template;
@@ -17,7 +19,10 @@ use super::deployment::template_hash;
 
 const RESOURCE: &str = "controllerrevisions.apps";
 
-/// Revisions that are there already for a controller: of a loaded cluster.
+/// Revisions that are there already for a controller: of a loaded cluster, or left behind by another.
+/// Those that match its selector and that nobody controls are taken over.
+/// Source: `pkg/controller/history/controller_history.go` (`ListControllerRevisions`,
+/// `AdoptControllerRevision`).
 pub fn load(id: ReplicaSetId, turn: &mut Turn<'_, '_>) -> Vec<Revision> {
     let Some(row) = turn.store.replica_set(id) else {
         return Vec::new();
@@ -27,13 +32,27 @@ pub fn load(id: ReplicaSetId, turn: &mut Turn<'_, '_>) -> Vec<Revision> {
         turn.ctx.symbols.text(row.namespace).to_owned(),
         turn.ctx.symbols.text(row.name).to_owned(),
     );
+    let selector = row.selector.clone();
+    let deleting = row.deleting;
     let mut found: Vec<(String, i64, Value)> = Vec::new();
+    let mut orphans: Vec<DocumentKey> = Vec::new();
     for (key, document) in turn.store.documents().of(RESOURCE) {
-        let owned = read::list(&document.value, &["metadata", "ownerReferences"])
-            .iter()
-            .any(|owner| {
-                read::text(owner, &["kind"]) == kind && read::text(owner, &["name"]) == name
-            });
+        let owners = read::list(&document.value, &["metadata", "ownerReferences"]);
+        let mut owned = owners.iter().any(|owner| {
+            read::text(owner, &["kind"]) == kind && read::text(owner, &["name"]) == name
+        });
+        if !owned
+            && !deleting
+            && *key.namespace == *namespace
+            && document.deletion.is_none()
+            && !owners
+                .iter()
+                .any(|owner| read::truth(owner, &["controller"]))
+            && selector.matches(&labels(&document.value))
+        {
+            owned = true;
+            orphans.push(key.clone());
+        }
         if let (true, true, Some(template)) = (
             *key.namespace == *namespace,
             owned,
@@ -48,6 +67,16 @@ pub fn load(id: ReplicaSetId, turn: &mut Turn<'_, '_>) -> Vec<Revision> {
             ));
         }
     }
+    for key in orphans {
+        if let Some(owner) = owner_reference(id, turn) {
+            let path = ["metadata", "ownerReferences"];
+            turn.store.change_document(&key, |value| {
+                let mut owners = read::list(value, &path).to_vec();
+                owners.push(owner);
+                value.set_list(&path, owners);
+            });
+        }
+    }
     found.arrange_by(|one, two| (one.1, &one.0).cmp(&(two.1, &two.0)));
     found
         .into_iter()
@@ -58,6 +87,15 @@ pub fn load(id: ReplicaSetId, turn: &mut Turn<'_, '_>) -> Vec<Revision> {
                 template: keep_template(&document, &namespace, turn)?,
             })
         })
+        .collect()
+}
+
+/// Labels of an object, sorted by key.
+fn labels(object: &Value) -> Vec<(Arc<str>, Arc<str>)> {
+    let map = object.path(&["metadata", "labels"]).and_then(Value::as_map);
+    let pairs = map.into_iter().flat_map(|map| map.iter());
+    pairs
+        .filter_map(|(key, value)| Some((Arc::from(&**key), Arc::from(value.as_str()?))))
         .collect()
 }
 

@@ -173,8 +173,8 @@ pub fn owner_reference(
 
 fn spec(view: &View<'_>, row: &PodRow, template: &PodTemplate) -> Value {
     let mut spec = template.document.get("spec").cloned().unwrap_or_default();
-    if let Some(node) = row.node.and_then(|node| view.store.node(node)) {
-        spec.set("nodeName", view.symbols.text(node.name).into());
+    if let Some((node, _)) = row.node.and_then(|node| view.store.node_place(node)) {
+        spec.set("nodeName", view.symbols.text(node).into());
     }
     let tolerations = template.tolerations.iter().map(|toleration| {
         use crate::api::kube::affinity::TolerationOperator;
@@ -227,9 +227,9 @@ fn status(
     details: &PodDetails,
     spec: &Value,
 ) -> Value {
-    let node = row.node.and_then(|node| view.store.node(node));
-    let host = node
-        .and_then(|node| view.machines.machine_address(node.machine))
+    let place = row.node.and_then(|node| view.store.node_place(node));
+    let host = place
+        .and_then(|(_, machine)| view.machines.machine_address(machine))
         .filter(|_| row.flags.has(PodFlags::ACKNOWLEDGED));
     let ip = if details.ip == 0 {
         Value::Null

@@ -117,8 +117,8 @@ fn target(view: &View<'_>, endpoint: &Endpoint) -> (Value, Value) {
     ]);
     let node = pod
         .node
-        .and_then(|node| view.store.node(node))
-        .map_or(Value::Null, |node| view.symbols.text(node.name).into());
+        .and_then(|node| view.store.node_place(node))
+        .map_or(Value::Null, |(node, _)| view.symbols.text(node).into());
     (reference, node)
 }
 

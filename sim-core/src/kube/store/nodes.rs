@@ -21,6 +21,12 @@ impl Store {
         self.nodes.get(node)
     }
 
+    /// Name and machine of a node, also once its object is gone.
+    pub fn node_place(&self, node: NodeId) -> Option<(Symbol, MachineId)> {
+        let there = self.nodes.get(node).map(|row| (row.name, row.machine));
+        there.or_else(|| self.nodes_gone.get(&node).copied())
+    }
+
     /// All nodes in the order of their registration, as far as slots are not reused.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &NodeRow)> {
         self.nodes.iter()
@@ -58,6 +64,9 @@ impl Store {
             return;
         };
         let (machine, name) = (row.machine, row.name);
+        if row.pods > 0 {
+            self.nodes_gone.insert(node, (name, machine));
+        }
         self.recount_on(node, |store| {
             store.nodes.remove(node);
         });
