@@ -118,6 +118,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
             "!all-namespaces:A",
             "filename:f",
             "show-events",
+            "chunk-size",
         ],
         describe::describe,
     ),
@@ -131,13 +132,22 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
             "types",
             "!no-headers",
             "output:o",
+            "!watch:w",
+            "chunk-size",
         ],
         get::events,
     ),
     ("edit", editor::FLAGS, editor::run),
     (
         "exec",
-        &["container:c", "!stdin:i", "!tty:t", "!quiet:q"],
+        &[
+            "container:c",
+            "!stdin:i",
+            "!tty:t",
+            "!quiet:q",
+            "filename:f",
+            "pod-running-timeout",
+        ],
         inside::exec,
     ),
     ("explain", about::EXPLAIN_FLAGS, about::explain),
@@ -182,7 +192,8 @@ fn begin<'a>(
     words: &[String],
     input: &'a str,
 ) -> Result<Call<'a>, Output> {
-    let arguments = Arguments::parse(words, flags).map_err(|message| {
+    let flags = arguments::with_implied(verb, flags);
+    let arguments = Arguments::parse(words, &flags).map_err(|message| {
         Output::error(
             1,
             format!("error: {message}\nSee 'kubectl {verb} --help' for usage."),
@@ -461,12 +472,29 @@ impl Call<'_> {
     /// # Errors
     /// Unknown kinds, missing names, and objects that are not there.
     pub fn chosen(&self, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
-        let selector = self.selector()?;
+        // The selector of `expose` is the Service's.
+        let selector = match self.verb {
+            "expose" => None,
+            _ => self.selector()?,
+        };
+        let fields = get::field_selector(self.arguments.flag("field-selector").unwrap_or(""))?;
+        let many = selector.is_some() || !fields.is_empty() || self.arguments.on("all");
         let mut found = Vec::new();
         for (kind, name) in self.targets(words)? {
             match name {
+                // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`visitBySelector`).
+                Some(_) if many => {
+                    return Err(Problem::error(
+                        if words.iter().any(|word| word.contains('/')) {
+                            "selectors and the all flag cannot be used when passing resource/name arguments"
+                        } else {
+                            "name cannot be provided when a selector is specified"
+                        },
+                    ));
+                }
                 Some(name) => found.push((kind, self.object(kind, &name)?)),
-                None if selector.is_some() || self.arguments.on("all") => {
+                None if many => {
+                    get::check_fields(self, kind, &fields)?;
                     let namespace =
                         (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
                     let objects = self.listing(kind, namespace)?;
@@ -477,6 +505,7 @@ impl Call<'_> {
                                 selector
                                     .as_ref()
                                     .is_none_or(|selector| get::selected(selector, object))
+                                    && get::fields_match(&fields, object)
                             })
                             .map(|object| (kind, object)),
                     );

@@ -3,7 +3,7 @@
 use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
 use crate::console::table::Table;
-use crate::console::{Output, after};
+use crate::console::{Output, after, not_modelled};
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::render::node::VERSION;
 use crate::manifest::schema::table::{Field, Shape, TypeId, kubernetes};
@@ -90,6 +90,14 @@ fn build() -> Value {
 /// # Errors
 /// None.
 pub fn cluster_info(call: &mut Call<'_>) -> Result<(), Problem> {
+    if call
+        .arguments
+        .words
+        .first()
+        .is_some_and(|word| word == "dump")
+    {
+        return Err(Problem::error(not_modelled("kubectl cluster-info dump")));
+    }
     call.say("Kubernetes control plane is running at https://podium:6443");
     call.say("");
     call.say("To further debug and diagnose cluster problems, use 'kubectl cluster-info dump'.");
@@ -101,6 +109,12 @@ pub fn cluster_info(call: &mut Call<'_>) -> Result<(), Problem> {
 /// # Errors
 /// None.
 pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
+    if !call.arguments.words.is_empty() {
+        return Err(Problem::error(format!(
+            "unexpected arguments: [{}]\nSee 'kubectl api-resources -h' for help and examples",
+            call.arguments.words.join(" ")
+        )));
+    }
     let namespaced = call
         .arguments
         .flag("namespaced")
@@ -132,9 +146,13 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
     let wide = match call.arguments.flag("output") {
         None | Some("") => false,
         Some("wide") => true,
+        Some(whole @ ("json" | "yaml" | "kyaml")) => {
+            let what = format!("kubectl api-resources -o {whole}");
+            return Err(Problem::error(not_modelled(what)));
+        }
         Some(other) => {
             return Err(Problem::error(format!(
-                "--output {other} is not available in kubectl api-resources"
+                "unable to match a printer suitable for the output format \"{other}\", allowed formats are: json,yaml,kyaml,name,wide"
             )));
         }
     };

@@ -3,7 +3,7 @@
 use crate::base::time::SimDuration;
 
 /// Flags that every verb has.
-const GLOBAL: [&str; 13] = [
+const GLOBAL: [&str; 23] = [
     "as",
     "as-group",
     "as-uid",
@@ -17,7 +17,56 @@ const GLOBAL: [&str; 13] = [
     "user",
     "server:s",
     "!warnings-as-errors",
+    // Of the connection and of the client's own work: nothing that is printed depends on them.
+    "cache-dir",
+    "certificate-authority",
+    "!disable-compression",
+    "!insecure-skip-tls-verify",
+    "kuberc",
+    "log-flush-frequency",
+    "!match-server-version",
+    "profile-output",
+    "tls-server-name",
+    "vmodule",
 ];
+
+/// What a verb takes because of what it takes: templates with `-o`, folders with `-f`.
+/// Sources: `k8s.io/cli-runtime/pkg/genericclioptions/print_flags.go`,
+/// `k8s.io/kubectl/pkg/cmd/util/helpers.go` (`AddFilenameOptionFlags`, `AddJsonFilenameFlag`).
+pub fn with_implied<'a>(verb: &str, flags: &[&'a str]) -> Vec<&'a str> {
+    const PRINTED: [&str; 3] = [
+        "template",
+        "!allow-missing-template-keys",
+        "!show-managed-fields",
+    ];
+    const FOLDERS: [&str; 2] = ["kustomize:k", "!recursive:R"];
+    let prints = ![
+        "api-resources",
+        "config",
+        "delete",
+        "explain",
+        "kustomize",
+        "version",
+    ]
+    .contains(&verb);
+    let folders: &[&str] = match verb {
+        "exec" | "debug" => &[],
+        "wait" => &FOLDERS[1..],
+        _ => &FOLDERS,
+    };
+    let mut all = flags.to_vec();
+    let mut add = |more: &[&'static str]| {
+        let fresh = more.iter().filter(|flag| !flags.contains(flag));
+        all.extend(fresh);
+    };
+    if prints && flags.contains(&"output:o") {
+        add(&PRINTED);
+    }
+    if flags.contains(&"filename:f") {
+        add(folders);
+    }
+    all
+}
 
 /// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,12 +87,13 @@ enum Takes {
 }
 
 /// Flags whose values are whole numbers, whatever the verb.
-const NUMBERS: [&str; 11] = [
+const NUMBERS: [&str; 12] = [
     "chunk-size",
     "current-replicas",
     "grace-period",
     "limit-bytes",
     "max",
+    "max-log-requests",
     "min",
     "replicas",
     "revision",
@@ -221,6 +271,13 @@ impl Arguments {
             .rev()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether files or a folder to build say what is meant.
+    pub fn has_files(&self) -> bool {
+        ["filename", "kustomize"]
+            .iter()
+            .any(|name| self.flag(name).is_some())
     }
 
     /// All values of a flag, as they were written.

@@ -63,10 +63,7 @@ pub fn certificate(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     let kind = kind_of("certificatesigningrequests")?;
     let (mut names, mut problems) = (names.to_vec(), Vec::new());
-    if names.is_empty()
-        && call.arguments.flag("filename").is_none()
-        && call.arguments.flag("kustomize").is_none()
-    {
+    if names.is_empty() && !call.arguments.has_files() {
         return Err(Problem::error(
             "one or more CSRs must be specified as <name> or -f <filename>",
         ));

@@ -135,7 +135,7 @@ fn check(call: &mut Call<'_>) -> Result<(), Problem> {
             "invalid image name \"{image}\": invalid reference format"
         ));
     }
-    if call.arguments.words.is_empty() && call.arguments.flag("filename").is_none() {
+    if call.arguments.words.is_empty() && !call.arguments.has_files() {
         return wrong("NAME or filename is required for debug");
     }
     let policy = flag(call, "image-pull-policy");

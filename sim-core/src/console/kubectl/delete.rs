@@ -250,7 +250,7 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
     let mut found = Vec::new();
     let mut problems = Vec::new();
     let quiet = call.arguments.on("ignore-not-found");
-    if call.arguments.flag("filename").is_some() || call.arguments.flag("kustomize").is_some() {
+    if call.arguments.has_files() {
         let (items, wrong) = apply::items(call)?;
         problems = wrong;
         for item in items {

@@ -119,7 +119,7 @@ const WORKLOAD: [(&str, &str); 3] = [("Type", " "), ("Status", ""), ("Reason", "
 /// Unknown kinds and absent objects.
 pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words.clone();
-    let found = if words.is_empty() && call.arguments.flag("filename").is_some() {
+    let found = if words.is_empty() && call.arguments.has_files() {
         let (items, problems) = super::apply::items(call)?;
         Problem::all(problems)?;
         items

@@ -31,6 +31,8 @@ pub const META_FLAGS: &[&str] = &[
     "resource-version",
     "field-manager",
     "filename:f",
+    "!local",
+    "field-selector",
 ];
 /// Flags of `scale`.
 pub const SCALE_FLAGS: &[&str] = &[
@@ -62,7 +64,7 @@ pub const PATCH_FLAGS: &[&str] = &[
 /// # Errors
 /// Objects that are not there.
 pub fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
-    if call.arguments.flag("filename").is_none() {
+    if !call.arguments.has_files() {
         return call.chosen(words);
     }
     let (found, problems) = super::apply::items(call)?;
@@ -229,7 +231,7 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
         "--list and --output may not be specified together"
     } else if all && call.arguments.flag("selector").is_some() {
         "cannot set --all and --selector at the same time"
-    } else if words.is_empty() && call.arguments.flag("filename").is_none() {
+    } else if words.is_empty() && !call.arguments.has_files() {
         NO_RESOURCE
     } else if changes.is_empty() && !list {
         return Err(Problem::error(format!(
@@ -242,10 +244,22 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
         return Err(Problem::error(text));
     }
     let overwrite = call.arguments.on("overwrite");
-    for (kind, mut object) in chosen(call, &words)? {
+    let found = if call.arguments.on("local") {
+        local(call, &words)?
+    } else {
+        chosen(call, &words)?
+    };
+    let is_one = found.len() == 1 && call.arguments.flag("selector").is_none() && !all;
+    for (kind, mut object) in found {
         if call.arguments.on("list") {
+            if !is_one {
+                let (group, name) = (kind.group(), name_of(&object));
+                let heading = format!("Listing {field} for {}.{group}/{name}:\n", kind.kind);
+                call.stderr.push(heading);
+            }
+            let indent = if is_one { "" } else { " " };
             for (key, value) in super::get::text_pairs(&object, field) {
-                call.say(&format!("{key}={value}"));
+                call.say(&format!("{indent}{key}={value}"));
             }
             continue;
         }
@@ -286,7 +300,7 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
                 )
             }));
         }
-        if object != before {
+        if object != before && !call.arguments.on("local") {
             object = call.put(object)?;
         }
         let word = match (field, added, removed) {
@@ -299,6 +313,25 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
         super::printers::outcome(call, kind, &object, word)?;
     }
     Ok(())
+}
+
+/// Objects of files as they are written there: no server is asked.
+/// Source: `k8s.io/kubectl/pkg/cmd/label/label.go` (`Validate`).
+fn local(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
+    let text = if call.arguments.flag("dry-run") == Some("server") {
+        "cannot specify --local and --dry-run=server - did you mean --dry-run=client?"
+    } else if !words.is_empty() {
+        "can only use local files by -f pod.yaml or --filename=pod.json when --local=true is set"
+    } else {
+        ""
+    };
+    if !text.is_empty() {
+        return Err(Problem::error(text));
+    }
+    let (found, problems) = super::apply::items(call)?;
+    Problem::all(problems)?;
+    let objects = found.into_iter().map(|item| (item.kind, item.object));
+    Ok(objects.collect())
 }
 
 /// Fields that a patched object has and its kind has not: the server warns of them and drops them.

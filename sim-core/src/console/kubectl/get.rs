@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use crate::base::arrange::Arrange;
 use crate::base::labels::{Selector, sorted};
 use crate::base::quantity::Quantity;
+use crate::base::sentence::catalogue;
 use crate::base::time::SimTime;
 use crate::console::table::Table;
 use crate::kube::kinds::Kind;
@@ -17,7 +18,7 @@ use super::columns::headers::columns;
 use super::columns::{cells, event_times, pairs};
 use super::printers::{self, Format};
 use super::problem::Problem;
-use super::{Call, kind_of, name_of, title};
+use super::{Call, kind_of, name_of, not_modelled, title};
 
 /// Flags of `get`.
 pub const FLAGS: &[&str] = &[
@@ -83,7 +84,7 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
             "invalid subresource value: \"{subresource}\". Must be one of [status scale resize]"
         )));
     }
-    let from_files = call.arguments.flag("filename").is_some();
+    let from_files = call.arguments.has_files();
     if words.is_empty() && !from_files {
         call.stderr.push("You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of supported resources.\n\n");
         return Err(Problem::error(
@@ -627,6 +628,21 @@ pub fn table(
 /// # Errors
 /// None of its own.
 pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
+    if call.arguments.on("watch") {
+        let said = not_modelled("--watch");
+        return Err(Problem::error(said.advise(
+            catalogue::SEE.with(&[("command", &"kubectl get events --watch")]),
+        )));
+    }
+    let types = call.arguments.all("types");
+    let known = |kind: &String| {
+        ["Normal", "Warning"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(kind))
+    };
+    if !types.iter().all(known) {
+        return Err(Problem::error("valid --types are Normal or Warning"));
+    }
     let kind = kind_of("events")?;
     let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
     let mut found = call.listing(kind, namespace)?;
@@ -640,7 +656,6 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
                 && event.str_at(&["involvedObject", "name"]) == Some(name)
         });
     }
-    let types = call.arguments.all("types");
     if !types.is_empty() {
         found.retain(|event| {
             types.iter().any(|kind| {
@@ -659,6 +674,10 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
         };
         call.stderr.push(format!("{line}\n"));
         return Ok(());
+    }
+    if *call.format != Format::Plain {
+        let found: Vec<_> = found.into_iter().map(|event| (kind, event)).collect();
+        return printers::print(call, &found, &[], false);
     }
     let spaces = call.arguments.on("all-namespaces");
     let mut table = Table::new(if spaces {

@@ -8,7 +8,9 @@ use crate::base::sentence::passage::Passage;
 use crate::base::time::SimTime;
 use crate::console::{after, host, not_modelled};
 use crate::engine::command::Orchestrator;
+use crate::kube::kinds::Kind;
 use crate::kube::rows::pod::ContainerState;
+use crate::kube::rows::read;
 use crate::manifest::value::Value;
 use crate::substrate::order::ContainerId;
 
@@ -29,6 +31,11 @@ pub const LOG_FLAGS: &[&str] = &[
     "!prefix",
     "limit-bytes",
     "!ignore-errors",
+    "since-time",
+    "max-log-requests",
+    "!all-pods",
+    "pod-running-timeout",
+    "!insecure-skip-tls-verify-backend",
 ];
 
 /// The pod that words like `web-1`, `pod/web-1` or `deploy/web` mean.
@@ -42,6 +49,35 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
         return call.object(pods, name);
     }
     let owner = call.object(kind, name)?;
+    let mut found = pods_behind(call, kind, &owner)?;
+    if found.is_empty() {
+        return Err(Problem::error(format!("no pods found for {word}")));
+    }
+    if found.len() > 1 {
+        call.stderr.push(format!(
+            "Found {} pods, using pod/{}\n",
+            found.len(),
+            name_of(&found[0])
+        ));
+    }
+    Ok(found.remove(0))
+}
+
+/// All pods of what a command names.
+fn pods_of(call: &mut Call<'_>, word: &str) -> Result<Vec<Value>, Problem> {
+    match word.split_once('/') {
+        Some((kind, name)) if kind_of(kind)?.kind != "Pod" => {
+            let kind = kind_of(kind)?;
+            let owner = call.object(kind, name)?;
+            pods_behind(call, kind, &owner)
+        }
+        _ => Ok(vec![pod(call, word)?]),
+    }
+}
+
+/// The pods that a workload or a Service selects.
+fn pods_behind(call: &Call<'_>, kind: &Kind, owner: &Value) -> Result<Vec<Value>, Problem> {
+    let pods = kind_of("pods")?;
     let labels = match kind.kind {
         "Service" => owner.path(&["spec", "selector"]),
         _ => owner.path(&["spec", "selector", "matchLabels"]),
@@ -66,17 +102,7 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
                 .map(str::to_owned),
         )
     });
-    if found.is_empty() {
-        return Err(Problem::error(format!("no pods found for {word}")));
-    }
-    if found.len() > 1 {
-        call.stderr.push(format!(
-            "Found {} pods, using pod/{}\n",
-            found.len(),
-            name_of(&found[0])
-        ));
-    }
-    Ok(found.remove(0))
+    Ok(found)
 }
 
 fn may_enter(call: &Call<'_>, verb: &str, part: &str, pod: &Value) -> Result<(), Problem> {
@@ -196,6 +222,7 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     match (call.arguments.words.first().cloned(), call.selector()?) {
         _ if count > 2 => return Err(Problem::error(USAGE)),
+        (Some(word), None) if call.arguments.on("all-pods") => pods = pods_of(call, &word)?,
         (Some(word), None) => {
             pods.push(pod(call, &word)?);
         }
@@ -211,6 +238,11 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
         ),
         _ => return Err(Problem::error(USAGE)),
     }
+    check_logs(call)?;
+    if pods.is_empty() {
+        let said = format!("No resources found in {} namespace.\n", call.namespace);
+        call.stderr.push(said);
+    }
     for pod in pods {
         let names = if call.arguments.on("all-containers") {
             edit::container_names(&pod)
@@ -222,6 +254,47 @@ pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
         }
     }
     Ok(())
+}
+
+/// Source: `k8s.io/kubectl/pkg/cmd/logs/logs.go` (`Validate`).
+fn check_logs(call: &Call<'_>) -> Result<(), Problem> {
+    let arguments = &call.arguments;
+    let number = |name: &str| {
+        arguments
+            .flag(name)
+            .and_then(|text| text.parse::<i64>().ok())
+    };
+    let container = arguments.flag("container").unwrap_or("");
+    let container = arguments.words.get(1).map_or(container, String::as_str);
+    let text = if arguments.flag("since-time").is_some() && arguments.flag("since").is_some() {
+        "at most one of `sinceTime` or `sinceSeconds` may be specified".to_owned()
+    } else if arguments.on("all-containers") && !container.is_empty() {
+        format!("--all-containers=true should not be specified with container name {container}")
+    } else if number("limit-bytes").is_some_and(|bytes| bytes < 0) {
+        "--limit-bytes must be greater than 0".to_owned()
+    } else if number("tail").is_some_and(|tail| tail < -1) {
+        "--tail must be greater than or equal to -1".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Problem::error(text))
+}
+
+/// The first moment of a log that is asked for.
+fn log_since(call: &Call<'_>) -> Result<SimTime, Problem> {
+    if let Some(text) = call.arguments.flag("since-time") {
+        return read::time(text).ok_or_else(|| {
+            Problem::error(format!(
+                "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
+            ))
+        });
+    }
+    let Some(text) = call.arguments.flag("since") else {
+        return Ok(SimTime::ZERO);
+    };
+    let span = apply::duration(text)?;
+    let now = call.now().as_micros();
+    Ok(SimTime::from_micros(now.saturating_sub(span.as_micros())))
 }
 
 fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Problem> {
@@ -270,19 +343,15 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
         return Err(bad(said.into()));
     };
     let now = call.now();
-    let since = match call.arguments.flag("since") {
-        Some(text) => SimTime::from_micros(
-            now.as_micros()
-                .saturating_sub(apply::duration(text)?.as_micros()),
-        ),
-        None => SimTime::ZERO,
-    };
+    let since = log_since(call)?;
     let tail = match call.arguments.flag("tail") {
         Some(text) => text.parse::<i64>().map_err(|_| Problem::error(format!("invalid argument \"{text}\" for \"--tail\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))?,
+        // Source: `k8s.io/kubectl/pkg/cmd/logs/logs.go` (`selectorTail`).
+        None if call.arguments.flag("selector").is_some() => 10,
         None => -1,
     };
     let stamps = call.arguments.on("timestamps");
-    let prefix = if call.arguments.on("prefix") {
+    let prefix = if call.arguments.on("prefix") || call.arguments.on("all-pods") {
         format!("[pod/{}/{container}] ", name_of(pod))
     } else {
         String::new()

@@ -11,7 +11,6 @@ pub mod secrets;
 pub mod service;
 pub mod zero;
 
-use crate::console::not_modelled;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -25,6 +24,7 @@ use super::{Call, apply, kind_of, printers};
 pub const FLAGS: &[&str] = &[
     "raw",
     "filename:f",
+    "!windows-line-endings",
     "!recursive:R",
     "?dry-run",
     "output:o",
@@ -86,23 +86,18 @@ pub const FLAGS: &[&str] = &[
 /// # Errors
 /// What the server refuses; kinds that words cannot make.
 pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
-    if call.arguments.flag("filename").is_some() || call.arguments.flag("kustomize").is_some() {
+    if call.arguments.has_files() {
         return from_files(call);
     }
     let words = call.arguments.words.clone();
     let Some(word) = words.first() else {
-        return Err(Problem::error("must specify one of -f and -k"));
+        return Err(Problem {
+            text: "Error: must specify one of -f and -k".into(),
+            code: 1,
+            reason: "",
+        });
     };
-    let exactly = |count: usize| {
-        if words.len() == count {
-            Ok(())
-        } else {
-            Err(Problem::error(format!(
-                "exactly one NAME is required, got {}",
-                words.len().saturating_sub(count - 1)
-            )))
-        }
-    };
+    let exactly = |count: usize| one_name(&words, count);
     match word.as_str() {
         "deployment" | "deploy" | "dep" => {
             exactly(2)?;
@@ -144,12 +139,69 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
             let object = data::hashed(call, data::tls(call, &words[2])?);
             finish(call, kind_of("secrets")?, object)
         }
+        "secret" => Err(no_command(
+            "kubectl create secret",
+            &words[1..],
+            "docker-registry, generic or tls",
+        )),
         "service" | "svc" => service(call, &words),
-        other => generators::create(call, &words).unwrap_or_else(|| {
-            Err(Problem::error(format!(
-                "Unexpected args: [{other}]\nSee 'kubectl create -h' for help and examples"
-            )))
+        _ => generators::create(call, &words).unwrap_or_else(|| {
+            // What stands without -f is taken for a command.
+            // Source: `k8s.io/kubectl/pkg/cmd/create/create.go` (`NewCmdCreate`).
+            let unknown = words.join(" ");
+            Err(Problem {
+                text: format!(
+                    "Error: must specify one of -f and -k\n\nerror: unknown command {unknown:?}\nSee 'kubectl create -h' for help and examples"
+                )
+                .into(),
+                code: 1,
+                reason: "",
+            })
         }),
+    }
+}
+
+/// The one name that follows `count - 1` words of a command.
+/// Source: `k8s.io/kubectl/pkg/cmd/create/create.go` (`NameFromCommandArgs`).
+pub(super) fn one_name(words: &[String], count: usize) -> Result<(), Problem> {
+    if words.len() == count {
+        return Ok(());
+    }
+    let plain = words
+        .iter()
+        .take(count - 1)
+        .map(|word| match word.as_str() {
+            "cj" => "cronjob",
+            "cm" => "configmap",
+            "deploy" | "dep" => "deployment",
+            "ing" => "ingress",
+            "ns" => "namespace",
+            "pc" => "priorityclass",
+            "pdb" => "poddisruptionbudget",
+            "resourcequota" => "quota",
+            "sa" => "serviceaccount",
+            "svc" => "service",
+            other => other,
+        });
+    let path: Vec<&str> = plain.collect();
+    Err(Problem::error(format!(
+        "exactly one NAME is required, got {}\nSee 'kubectl create {} -h' for help and examples",
+        words.len().saturating_sub(count - 1),
+        path.join(" ")
+    )))
+}
+
+/// A command that only has commands below it, without one of these. The real tool prints its help
+/// where nothing follows. Source: `k8s.io/kubectl/pkg/cmd/util/helpers.go` (`DefaultSubCommandRun`).
+pub fn no_command(path: &str, words: &[String], known: &str) -> Problem {
+    match words {
+        [] => Problem::error(format!("Required subcommand: {known}")),
+        words => {
+            let unknown = words.join(" ");
+            Problem::error(format!(
+                "unknown command {unknown:?}\nSee '{path} -h' for help and examples"
+            ))
+        }
     }
 }
 
@@ -338,19 +390,20 @@ fn deployment(call: &Call<'_>, name: &str) -> Result<Value, Problem> {
 }
 
 fn service(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
-    let (Some(kind), Some(name)) = (words.get(1), words.get(2)) else {
-        return Err(Problem::error("exactly one NAME is required, got 0"));
-    };
-    let kind = match kind.as_str() {
-        "clusterip" => "ClusterIP",
-        "nodeport" => "NodePort",
-        "loadbalancer" => "LoadBalancer",
-        "externalname" => "ExternalName",
-        other => {
-            let what = format!("kubectl create service {other}");
-            return Err(Problem::error(not_modelled(what)));
+    let kind = match words.get(1).map(String::as_str) {
+        Some("clusterip") => "ClusterIP",
+        Some("nodeport") => "NodePort",
+        Some("loadbalancer") => "LoadBalancer",
+        Some("externalname") => "ExternalName",
+        _ => {
+            return Err(no_command(
+                "kubectl create service",
+                &words[1..],
+                "clusterip, externalname, loadbalancer or nodeport",
+            ));
         }
     };
-    let object = service::service(call, kind, name)?;
+    one_name(words, 3)?;
+    let object = service::service(call, kind, &words[2])?;
     finish(call, kind_of("services")?, object)
 }

@@ -61,11 +61,12 @@ const FORMATS: [(&str, bool); 14] = [
 const WHOLE: [&str; 5] = ["json", "kyaml", "name", "wide", "yaml"];
 
 /// Verbs that print what became of an object as `-o` asks.
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "annotate",
     "apply",
     "autoscale",
     "create",
+    "events",
     "expose",
     "label",
     "patch",
@@ -220,7 +221,12 @@ pub fn outcome(
         call.say(&line);
         return Ok(());
     }
-    print(call, &[(kind, object.clone())], &[], true)
+    let mut object = object.clone();
+    if call.arguments.on("show-managed-fields") && call.arguments.flag("dry-run").is_none() {
+        let owners = call.view()?.managed_fields(kind, &object);
+        object.set_path(&["metadata", "managedFields"], owners);
+    }
+    print(call, &[(kind, object)], &[], true)
 }
 
 fn unmatched(output: &str, tables: bool) -> Problem {

@@ -51,7 +51,7 @@ pub fn replace(call: &mut Call<'_>) -> Result<(), Problem> {
             )));
         }
     }
-    if call.arguments.flag("filename").is_none() && call.arguments.flag("kustomize").is_none() {
+    if !call.arguments.has_files() {
         return Err(Problem::error("must specify one of -f and -k"));
     }
     let (found, mut problems) = apply::items(call)?;

@@ -48,10 +48,11 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     if !["status", "history", "undo", "restart", "pause", "resume"].contains(&verb.as_str()) {
         return Err(Problem::error(format!(
-            "unknown command \"{verb} \"\nSee 'kubectl rollout -h' for help and examples"
+            "unknown command \"{}\"\nSee 'kubectl rollout -h' for help and examples",
+            words.join(" ")
         )));
     }
-    let chosen = if rest.is_empty() && call.arguments.flag("filename").is_some() {
+    let chosen = if rest.is_empty() && call.arguments.has_files() {
         let (found, problems) = apply::items(call)?;
         Problem::all(problems)?;
         found

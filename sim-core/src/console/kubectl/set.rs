@@ -8,7 +8,7 @@ use crate::manifest::value::Value;
 
 use super::edit::{NO_RESOURCE, chosen};
 use super::problem::Problem;
-use super::{Call, name_of};
+use super::{Call, make, name_of};
 
 /// Flags of `set`.
 pub const FLAGS: &[&str] = &[
@@ -50,8 +50,10 @@ pub fn set(call: &mut Call<'_>) -> Result<(), Problem> {
         Some("selector") => selector(call, rest),
         Some("serviceaccount" | "sa") => service_account(call, rest),
         Some("subject") => subject(call, rest),
-        _ => Err(Problem::error(
-            "Required subcommand: image, env, resources, selector, serviceaccount or subject",
+        _ => Err(make::no_command(
+            "kubectl set",
+            &call.arguments.words.clone(),
+            "image, env, resources, selector, serviceaccount or subject",
         )),
     }
 }
@@ -121,7 +123,7 @@ fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     if call.arguments.on("all") && call.arguments.flag("selector").is_some() {
         faults.push("cannot set --all and --selector at the same time");
     }
-    if rest.is_empty() && call.arguments.flag("filename").is_none() {
+    if rest.is_empty() && !call.arguments.has_files() {
         faults.push(NO_RESOURCE);
     }
     if changes.is_empty() {
@@ -195,7 +197,7 @@ fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let keeps = call.arguments.flag("overwrite") == Some("false");
     let resolves = call.arguments.on("resolve");
     // Source: `k8s.io/kubectl/pkg/cmd/set/set_env.go` (`Validate`).
-    if rest.is_empty() && call.arguments.flag("filename").is_none() {
+    if rest.is_empty() && !call.arguments.has_files() {
         return Err(Problem::error(NO_RESOURCE));
     }
     if listing && call.arguments.flag("output").is_some() {
@@ -494,7 +496,7 @@ fn service_account(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem>
     let Some((account, rest)) = words.split_last() else {
         return Err(Problem::error("serviceaccount is required"));
     };
-    if rest.is_empty() && call.arguments.flag("filename").is_none() {
+    if rest.is_empty() && !call.arguments.has_files() {
         return Err(Problem::error(
             "one or more resources must be specified as <resource> <name> or <resource>/<name>",
         ));

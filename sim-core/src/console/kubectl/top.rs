@@ -23,6 +23,8 @@ pub const FLAGS: &[&str] = &[
     "sort-by",
     "!containers",
     "!sum",
+    "field-selector",
+    "!use-protocol-buffers",
 ];
 
 /// Thousandths of a core and bytes.
@@ -66,7 +68,13 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
         namespace: namespace.unwrap_or(""),
         name: named,
     })?;
-    let pods = call.view()?.list(kind_of("pods")?, namespace);
+    let mut pods = call.view()?.list(kind_of("pods")?, namespace);
+    if !nodes {
+        let fields = call.arguments.flag("field-selector").unwrap_or("");
+        let fields = get::field_selector(fields)?;
+        get::check_fields(call, kind_of("pods")?, &fields)?;
+        pods.retain(|pod| get::fields_match(&fields, pod));
+    }
     if !nodes && !named.is_empty() && !pods.iter().any(|pod| name_of(pod) == named) {
         return Err(call
             .stored(kind_of("pods")?, named)
@@ -149,6 +157,13 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
                 code: 1,
                 reason: "NotFound",
             });
+        }
+        // Source: `k8s.io/kubectl/pkg/cmd/top/top_pod.go` (`RunTopPod`).
+        let chosen = |pod: &Value| selector.as_ref().is_none_or(|one| get::selected(one, pod));
+        if !nodes && !pods.iter().any(chosen) {
+            let place = namespace.map_or_else(String::new, |name| format!(" in {name} namespace."));
+            call.stderr.push(format!("No resources found{place}\n"));
+            return Ok(());
         }
         return Err(Problem::error(if nodes {
             Passage::from("metrics not available yet")

@@ -53,7 +53,7 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     let deadline = call.now() + span;
     let words = call.arguments.words.clone();
-    if words.is_empty() && call.arguments.flag("filename").is_none() {
+    if words.is_empty() && !call.arguments.has_files() {
         return Err(Problem::error(
             "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
         ));
@@ -164,7 +164,7 @@ fn is_value(found: &[Value], wanted: Option<&str>) -> Result<bool, &'static str>
 fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
     let selector = call.selector()?;
     let mut found = Vec::new();
-    if call.arguments.flag("filename").is_some() {
+    if call.arguments.has_files() {
         let (items, problems) = apply::items(call)?;
         Problem::all(problems)?;
         for item in items {

@@ -344,7 +344,7 @@ pub fn follow(
 /// Several resources, unknown ones, and absent objects.
 pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let mut namespace = call.namespace.clone();
-    let targets = if call.arguments.flag("filename").is_some() {
+    let targets = if call.arguments.has_files() {
         if !words.is_empty() {
             return Err(get::both());
         }

@@ -54,7 +54,7 @@ pub fn set(call: &mut Call<'_>) -> Result<(), Problem> {
 /// Objects that are not there or remember nothing.
 pub fn view(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words[1..].to_vec();
-    let objects: Vec<Value> = if call.arguments.flag("filename").is_some() {
+    let objects: Vec<Value> = if call.arguments.has_files() {
         let (found, problems) = items(call)?;
         Problem::all(problems)?;
         let view = call.view()?;

@@ -7,7 +7,7 @@ use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of};
 use crate::manifest::value::Value;
 
-use super::{finish, ingress, number, roles};
+use super::{finish, ingress, number, one_name, roles};
 
 /// An object's head: version, kind and name.
 pub(super) fn head(api_version: &str, kind: &str, name: &str) -> Value {
@@ -35,15 +35,6 @@ fn needs(call: &Call<'_>, flag: &str) -> Result<String, Problem> {
 /// Flags that are missing or make no sense, and the server's refusal.
 pub fn create(call: &mut Call<'_>, words: &[String]) -> Option<Result<(), Problem>> {
     let word = words.first()?.as_str();
-    let name = words.get(1).cloned();
-    let named = || {
-        name.clone().filter(|_| words.len() == 2).ok_or_else(|| {
-            Problem::error(format!(
-                "exactly one NAME is required, got {}",
-                words.len() - 1
-            ))
-        })
-    };
     let make: fn(&mut Call<'_>, &str) -> Result<Value, Problem> = match word {
         "job" => |call, name| job(call, name),
         "cronjob" | "cj" => |call, name| cron_job(call, name),
@@ -58,8 +49,8 @@ pub fn create(call: &mut Call<'_>, words: &[String]) -> Option<Result<(), Proble
         "ingress" | "ing" => |call, name| ingress::ingress(call, name),
         _ => return None,
     };
-    Some(named().and_then(|name| {
-        let object = make(call, &name)?;
+    Some(one_name(words, 2).and_then(|()| {
+        let object = make(call, &words[1])?;
         let resource = match word {
             "quota" => "resourcequotas",
             other => other,

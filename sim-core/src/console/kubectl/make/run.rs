@@ -38,7 +38,17 @@ pub const FLAGS: &[&str] = &[
     "!quiet:q",
     "field-manager",
     "pod-running-timeout",
+    "!save-config",
+    "!leave-stdin-open",
+    "detach-keys",
+    "filename:f",
+    "?cascade",
+    "!force",
+    "grace-period",
+    "timeout",
+    "!wait",
 ];
+
 /// `run`.
 ///
 /// # Errors
