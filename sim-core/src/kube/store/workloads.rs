@@ -120,7 +120,11 @@ impl Store {
         self.roster += 1;
         let owner = row.owner;
         let key = (row.kind, row.namespace, row.name);
+        let waits = row.foreground && row.kind == OwnerKind::ReplicaSet;
         let id = self.replica_sets.insert(row);
+        if waits {
+            self.foreground.insert(id);
+        }
         self.count(key.1);
         Arc::make_mut(&mut self.controller_names).insert(key, id);
         if let Some(deployment) = owner.and_then(|owner| self.deployments.get_mut(owner)) {
