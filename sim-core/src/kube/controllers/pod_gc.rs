@@ -27,6 +27,8 @@ pub struct PodGc {
     ended: SortedSet<PodId>,
     /// Pods without a node that are being deleted: something has kept them when they were.
     unscheduled: SortedSet<PodId>,
+    /// Pods that were made for a node which there is not, and since when that is known.
+    nowhere: SortedMap<PodId, Option<SimTime>>,
     scheduled: Option<SimTime>,
 }
 
@@ -37,6 +39,15 @@ impl PodGc {
         if !ended {
             self.ended.remove(&pod);
         } else if self.ended.insert(pod) && self.surplus(turn) > 0 {
+            self.schedule(turn);
+        }
+        let nowhere = row.is_some_and(|row| {
+            row.node.is_none() && turn.store.is_for_nowhere(row.template, turn.ctx.symbols)
+        });
+        if !nowhere {
+            self.nowhere.remove(&pod);
+        } else if !self.nowhere.contains_key(&pod) {
+            self.nowhere.insert(pod, None);
             self.schedule(turn);
         }
         if !row.is_some_and(|row| row.is_terminating() && row.node.is_none()) {
@@ -138,7 +149,7 @@ impl PodGc {
         self.collect_out_of_service(turn);
         self.collect_missing(turn);
         self.collect_unscheduled(turn);
-        if !self.missing.is_empty() || !self.out_of_service.is_empty() {
+        if !(self.missing.is_empty() && self.out_of_service.is_empty() && self.nowhere.is_empty()) {
             self.schedule(turn);
         }
     }
@@ -184,15 +195,24 @@ impl PodGc {
             .filter(|(_, since)| since.is_some_and(|since| since + QUARANTINE <= now))
             .map(|(node, _)| *node)
             .collect();
-        if due.is_empty() {
+        for since in self.nowhere.values_mut() {
+            since.get_or_insert(now);
+        }
+        let mut pods: Vec<PodId> = self
+            .nowhere
+            .iter()
+            .filter(|(_, since)| since.is_some_and(|since| since + QUARANTINE <= now))
+            .map(|(pod, _)| *pod)
+            .collect();
+        if due.is_empty() && pods.is_empty() {
             return;
         }
-        let pods: Vec<PodId> = turn
-            .store
-            .pods()
-            .filter(|(_, row)| row.node.is_some_and(|node| due.contains(&node)))
-            .map(|(pod, _)| pod)
-            .collect();
+        let stranded = turn.store.pods();
+        pods.extend(
+            stranded
+                .filter(|(_, row)| row.node.is_some_and(|node| due.contains(&node)))
+                .map(|(pod, _)| pod),
+        );
         for pod in pods {
             remove(
                 pod,

@@ -84,7 +84,8 @@ impl Scheduler {
             });
             return;
         }
-        if profile.is_none() {
+        // One that was made for a node is nobody's to place while there is no such node.
+        if profile.is_none() || store.is_for_nowhere(row.template, ctx.symbols) {
             return;
         }
         if demand.gated {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::api::kube::affinity::{Taint, TaintEffect};
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
-use crate::base::symbol::Symbol;
+use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimTime;
 use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{NODE_CONDITIONS, NodeConditionState, NodeRow};
 use crate::kube::selector::Labels;
+use crate::kube::template::TemplateId;
 use crate::substrate::order::MachineId;
 
 use super::dependents::RowOwner;
@@ -25,6 +26,15 @@ impl Store {
     pub fn node_place(&self, node: NodeId) -> Option<(Symbol, MachineId)> {
         let there = self.nodes.get(node).map(|row| (row.name, row.machine));
         there.or_else(|| self.nodes_gone.get(&node).copied())
+    }
+
+    /// Whether pods of a template were made for a node that there is not.
+    pub fn is_for_nowhere(&self, template: TemplateId, symbols: &Symbols) -> bool {
+        let wanted = self.template(template).spec.node_name.as_deref();
+        wanted.is_some_and(|name| {
+            let name = symbols.get(name);
+            name.is_none_or(|name| self.node_named(name).is_none())
+        })
     }
 
     /// All nodes in the order of their registration, as far as slots are not reused.
