@@ -69,9 +69,37 @@ impl Kept {
             };
             lines.push((SimTime::ZERO + SimDuration::from_micros(at), line));
         }
+        // Drawn last, from a stream of its own: what is above stays what it was.
+        let mut draw = Stream::new(seed, "soak.counted", 0, 0);
+        if draw.chance(Ratio::percent(50)) {
+            manifests.push_str(COUNTED);
+            for number in 0..draw.below(4) {
+                let at = draw.between(5_000_000, end.as_micros().max(5_000_001));
+                let line = format!(
+                    "kubectl create quota later-{number} --hard=pods=900 --scopes={}",
+                    ["BestEffort", "NotBestEffort", "Terminating",][draw.below(3) as usize]
+                );
+                lines.push((SimTime::ZERO + SimDuration::from_micros(at), line));
+            }
+        }
         Self { manifests, lines }
     }
 }
+
+/// Quotas that hold nothing up, and an object whose owner is not there: what is kept of both is
+/// compared with what is counted anew.
+const COUNTED: &str = "apiVersion: v1
+kind: ResourceQuota
+metadata: {name: wide}
+spec: {hard: {pods: 900, count/pods: 900, requests.ephemeral-storage: 900Gi, count/configmaps: 900}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: stray
+  ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: nobody, uid: 00000000-0000-4000-8000-000000000000}]
+---
+";
 
 fn budget(app: &App, draw: &mut Stream) -> String {
     let rule = match draw.below(3) {
