@@ -3,6 +3,7 @@
 
 mod deploy;
 mod overlay;
+mod read;
 mod worlds;
 
 pub use deploy::quoted;
@@ -11,29 +12,22 @@ use std::sync::Arc;
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
-use crate::base::sentence::{Sentence, catalogue};
-use crate::base::sorted::{SortedMap, SortedSet};
+use crate::base::sentence::Sentence;
+use crate::base::sorted::SortedMap;
 use crate::engine::command::{FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::Lab;
-use crate::kube::apiserver::BUILT_IN_NAMESPACES;
-use crate::kube::kinds;
-use crate::manifest::compose::loaded::Variables;
-use crate::manifest::compose::project::{Setting, load_compose};
-use crate::manifest::compose::stack::load_stack;
-use crate::manifest::decode::kube::kinds::group;
-use crate::manifest::decode::kube::{KubeObject, decode_kube};
-use crate::manifest::detect::{self, Inputs, Wishes};
+use crate::manifest::detect::{self, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
-use crate::manifest::explain;
-use crate::manifest::lines::{Source, Sources, Span};
+use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
 use crate::manifest::value::Value;
 
 use super::cluster::{self, Cluster};
 use super::scenario::{self, Scenario};
-use super::{Session, images, sim};
+use super::{Session, sim};
 use deploy::Deployment;
+use read::Reading;
 
 /// Name under which a stack or a Compose project is deployed.
 pub const PROJECT: &str = "app";
@@ -235,8 +229,9 @@ pub fn open(experiment: &Experiment) -> Result<Opened, Sentence> {
     let overlay = overlay::take(experiment, &files, &mut inputs, &mut problems);
     problems.extend(unreadable(&inputs.files));
     problems.extend(wrong);
-    let taken = (inputs, overlay.as_deref());
-    let mut opened = build(experiment, &files, taken, None, problems, said.machines)?;
+    let mut read = Reading::new(experiment, &files, problems);
+    read.inputs(&inputs, overlay.as_deref());
+    let mut opened = build(experiment, read, None, said.machines)?;
     opened.sources.extend(described);
     // Findings about the choice of files refer to files that may not have been taken.
     for (name, text) in &files {
@@ -280,197 +275,38 @@ fn open_scenario(
     if !machines.is_empty() {
         own.nodes = 0;
     }
-    // Files of a scenario are deployed by its script.
-    let inputs = Inputs::default();
     if only.is_empty() {
         only = experiment
             .only
             .map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
     }
-    let files = parsed.files.clone();
-    let taken = (inputs, None);
-    let mut opened = build(&own, &files, taken, Some(&only), Vec::new(), machines)?;
+    // Its files are deployed by its script.
+    let read = Reading::new(&own, &parsed.files, Vec::new());
+    let mut opened = build(&own, read, Some(&only), machines)?;
     opened.script = parsed.script.clone();
     opened.scenario = Some(parsed);
     Ok(opened)
 }
 
-/// The object in the namespace that it comes to.
-fn settled(document: &Value) -> Value {
-    let mut object = document.clone();
-    let text = |path: &[&str]| document.str_at(path).unwrap_or("");
-    let kind = kinds::of_object(text(&["apiVersion"]), text(&["kind"]));
-    if text(&["metadata", "namespace"]).is_empty() && kind.is_some_and(|kind| kind.namespaced) {
-        object.set_path(&["metadata", "namespace"], "default".into());
-    }
-    object
-}
-
+/// Puts together what was read of the files and a session for it. `forced`: the orchestrators, whatever
+/// the files say.
 fn build(
     experiment: &Experiment,
-    files: &[(String, Arc<str>)],
-    (inputs, overlay): (Inputs, Option<&str>),
+    read: Reading<'_>,
     forced: Option<&[Orchestrator]>,
-    problems: Vec<Diagnostic>,
     own_machines: Vec<MachineSpec>,
 ) -> Result<Opened, Sentence> {
-    let mut found = problems;
-    let mut sources: Vec<Source> = Vec::new();
-    let mut not_modelled = Vec::new();
-    let mut deployments = Vec::new();
-    let mut objects_read = Vec::new();
-    let mut orchestrators = Vec::new();
-    let others = |name: &str| {
-        let name = name.strip_prefix("./").unwrap_or(name);
-        files
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, text)| text.clone())
+    let orchestrators = match forced {
+        Some(forced) => forced.to_vec(),
+        None => read.orchestrators()?,
     };
-    let variables: Variables = experiment
-        .environment
-        .iter()
-        .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
-        .collect();
-    let wanted = |orchestrator| experiment.only.is_none_or(|only| only == orchestrator);
-
-    if !inputs.kube.is_empty() && wanted(Orchestrator::Kubernetes) {
-        orchestrators.push(Orchestrator::Kubernetes);
-        let mut plain = Vec::new();
-        let decoded: Vec<_> = inputs.kube.iter().map(decode_kube).collect();
-        // A custom resource whose definition is there is as well known as it says.
-        let defined: Vec<(&str, &str)> = decoded
-            .iter()
-            .flat_map(|(objects, _)| objects)
-            .filter(|object| &*object.kind == "CustomResourceDefinition")
-            .filter_map(|object| {
-                let spec = object.document.get("spec")?;
-                Some((spec.str_at(&["group"])?, spec.str_at(&["names", "kind"])?))
-            })
-            .collect();
-        let mut namespaces: SortedSet<&str> = BUILT_IN_NAMESPACES.into_iter().collect();
-        for (source, (objects, diagnostics)) in inputs.kube.iter().zip(&decoded) {
-            let installed = |problem: &&Diagnostic| {
-                problem.code != explain::KUBERNETES_UNKNOWN_KIND
-                    || problem.severity == Severity::Error
-                    || !objects.iter().any(|object| {
-                        let kind = (group(&object.api_version), &*object.kind);
-                        object.holds(problem.span) && defined.contains(&kind)
-                    })
-            };
-            let mut said: Vec<Diagnostic> = diagnostics.iter().filter(installed).cloned().collect();
-            said.extend(homeless(source, objects, &mut namespaces));
-            said.extend(images::missing(source, Dialect::Kubernetes));
-            let overlay = overlay.filter(|_| overlay::is_built(source));
-            if let Some(folder) = overlay {
-                let file =
-                    overlay::kustomization(files.iter().map(|(name, text)| (name, text)), folder);
-                said = said
-                    .into_iter()
-                    .map(|one| overlay::built(one, source, file))
-                    .collect();
-            }
-            found.extend(said);
-            for object in objects {
-                objects_read.push(settled(&object.document));
-                if defined.contains(&(group(&object.api_version), &*object.kind)) {
-                    continue;
-                }
-                for (path, span) in &object.not_modelled {
-                    not_modelled.push(NotModelled {
-                        file: source.name.clone(),
-                        line: source.position(span.start).line,
-                        object: format!("{}/{}", object.kind, object.meta.name),
-                        path: path.clone(),
-                    });
-                }
-            }
-            match overlay {
-                Some(folder) => deployments.push(Deployment::overlay(folder, source)),
-                None => plain.push(source.clone()),
-            }
-            sources.push(source.clone());
-        }
-        if !plain.is_empty() {
-            deployments.push(Deployment::manifests(plain));
-        }
-        if experiment.server_side {
-            deployments.iter_mut().for_each(Deployment::by_server);
-        }
-    }
-    if let Some(source) = inputs
-        .stack
-        .as_ref()
-        .filter(|_| wanted(Orchestrator::Swarm))
-    {
-        orchestrators.push(Orchestrator::Swarm);
-        let loaded = load_stack(source, PROJECT, &variables, &others);
-        found.extend(loaded.problems);
-        found.extend(
-            loaded
-                .sources
-                .iter()
-                .flat_map(|source| images::missing(source, Dialect::Compose)),
-        );
-        list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
-        take(&loaded.sources, &mut sources);
-        deployments.push(Deployment::stack(&source.name));
-    }
-    if !inputs.compose.is_empty() && wanted(Orchestrator::Compose) {
-        orchestrators.push(Orchestrator::Compose);
-        let setting = Setting {
-            environment: &variables,
-            project_name: Some(PROJECT),
-            folder: PROJECT,
-            profiles: &[],
-            named: &[],
-            all_resources: false,
-            env_files: &[],
-            others: &others,
-        };
-        let loaded = load_compose(&inputs.compose, setting);
-        found.extend(loaded.problems);
-        found.extend(
-            loaded
-                .sources
-                .iter()
-                .flat_map(|source| images::missing(source, Dialect::Compose)),
-        );
-        list_not_modelled(&loaded.sources, loaded.not_modelled, &mut not_modelled);
-        take(&loaded.sources, &mut sources);
-        // Of a project whose services all wait for a profile there is nothing to bring up.
-        if loaded.model.is_some_and(|it| !it.services.is_empty()) {
-            let names = inputs.compose.iter().map(|source| &*source.name);
-            deployments.push(Deployment::compose(names));
-        }
-    }
-    match forced {
-        Some(forced) => orchestrators = forced.to_vec(),
-        None if orchestrators.is_empty() => {
-            if let (Some(only), false) = (experiment.only, experiment.files.is_empty()) {
-                return Err(catalogue::INPUT_MISSING_FOR.with(&[("orchestrator", &only.name())]));
-            }
-            if !experiment.files.is_empty()
-                && found
-                    .iter()
-                    .all(|problem| problem.severity != Severity::Error)
-            {
-                return Err(catalogue::INPUT_MISSING.plain());
-            }
-            orchestrators = experiment
-                .only
-                .map_or_else(|| Orchestrator::ALL.to_vec(), |only| vec![only]);
-        }
-        None => {}
-    }
-
     let mut lab = Lab::new(&orchestrators, experiment.seed);
     worlds::choices(&mut lab, experiment);
     worlds::settings(&mut lab, experiment)?;
     let mut session = Session::new(History::new(lab));
     worlds::machines(&mut session, experiment);
     worlds::add(&mut session, own_machines);
-    for (name, text) in files {
+    for (name, text) in read.files {
         session.files.insert(name.clone(), text.clone());
     }
     session.environment = experiment.environment.clone();
@@ -481,69 +317,14 @@ fn build(
         session,
         script: None,
         scenario: None,
-        not_modelled,
+        not_modelled: read.not_modelled,
         worker_milli_cpu: experiment.worker.milli_cpu,
-        deployments,
-        objects: objects_read,
-        sources,
-        found,
+        deployments: read.deployments,
+        objects: read.objects,
+        sources: read.sources,
+        found: read.found,
         faults: experiment.faults.clone(),
     })
-}
-
-/// A warning for the first object of each namespace that no document before it makes.
-fn homeless<'a>(
-    source: &Source,
-    objects: &'a [KubeObject],
-    known: &mut SortedSet<&'a str>,
-) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for object in objects {
-        if &*object.kind == "Namespace" && &*object.api_version == "v1" {
-            known.insert(&object.meta.name);
-            continue;
-        }
-        let kind = kinds::of_object(&object.api_version, &object.kind);
-        let namespace = object.meta.namespace.as_deref();
-        let is_namespaced = kind.is_none_or(|kind| kind.namespaced);
-        if let Some(namespace) = namespace.filter(|_| is_namespaced)
-            && known.insert(namespace)
-        {
-            let message = Sentence::quoted(format_args!("namespaces {namespace:?} not found"));
-            found.push(Diagnostic::of(
-                explain::KUBERNETES_NO_NAMESPACE,
-                Severity::Warning,
-                (source.name.clone(), object.namespace_span),
-                message.advise(catalogue::NAMESPACE_FIRST.with(&[("name", &namespace)])),
-            ));
-        }
-    }
-    found
-}
-
-/// Adds what one loader listed.
-fn list_not_modelled(sources: &Sources, listed: Vec<(String, Span)>, to: &mut Vec<NotModelled>) {
-    for (path, span) in listed {
-        let Some(source) = sources.get(span.file) else {
-            continue;
-        };
-        let line = source.position(span.start).line;
-        to.push(NotModelled {
-            file: source.name.clone(),
-            line,
-            object: String::new(),
-            path,
-        });
-    }
-}
-
-/// Keeps the texts that diagnostics refer to, each once.
-fn take(from: &Sources, to: &mut Vec<Source>) {
-    for source in from.iter() {
-        if !to.iter().any(|known| known.name == source.name) {
-            to.push(source.clone());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -31,44 +31,31 @@ const ANSWER_DELAY: SimDuration = SimDuration::from_millis(500);
 const DRAIN_RETRY: SimDuration = SimDuration::from_secs(5);
 
 impl World {
-    /// Begins a fault of the control plane or of an agent. Answers whether this world has such a
-    /// part.
-    pub(super) fn begin_outage(&mut self, index: usize, spec: &FaultSpec) -> bool {
+    /// Begins a fault of the control plane or of an agent. `None`: this world has no such part.
+    pub(super) fn begin_outage(&mut self, index: usize, spec: &FaultSpec) -> Option<()> {
+        if spec.kind == FaultKind::NodeDrain {
+            return self.begin_drain(index, spec);
+        }
         if !matches!(self.plane, Plane::Kubernetes(_)) {
-            return spec.kind == FaultKind::NodeDrain && self.begin_drain(index, spec);
+            return None;
         }
         match spec.kind {
-            FaultKind::NodeDrain => self.begin_drain(index, spec),
             FaultKind::KubeletKill | FaultKind::RuntimeKill => {
-                let Some(machine) = self.target_machine(&spec.target) else {
-                    return false;
-                };
+                let machine = self.target_machine(&spec.target)?;
                 self.hit(index, machine);
                 self.note_fault(spec, machine);
                 self.agent(spec.kind, machine, false);
-                true
             }
             FaultKind::WatchStale => {
-                let Some(reader) = self.reader_of(spec) else {
-                    return false;
-                };
+                let reader = self.reader_of(spec)?;
                 if let Reader::Agent(machine) = reader {
                     self.hit(index, machine);
                 }
-                self.note(
-                    "fault",
-                    spec.kind.name(),
-                    "process",
-                    &spec.target,
-                    Detail::None,
-                );
+                self.note_target(spec, "process");
                 self.watch_lags(reader, spec, true);
-                true
             }
             _ => {
-                let Some(outage) = self.outage_of(spec) else {
-                    return false;
-                };
+                let outage = self.outage_of(spec)?;
                 if let Outage::Member(machine) = outage {
                     self.hit(index, machine);
                 }
@@ -80,9 +67,9 @@ impl World {
                 };
                 self.note("fault", spec.kind.name(), "process", &target, Detail::None);
                 self.break_control_plane(outage, true);
-                true
             }
         }
+        Some(())
     }
 
     /// Ends one, as its end is asked for or its time is over.
@@ -160,18 +147,16 @@ impl World {
 
     /// `kubectl drain --force --ignore-daemonsets --delete-emptydir-data`, or `docker node update
     /// --availability drain`.
-    fn begin_drain(&mut self, index: usize, spec: &FaultSpec) -> bool {
-        let Some(machine) = self.target_machine(&spec.target) else {
-            return false;
-        };
+    fn begin_drain(&mut self, index: usize, spec: &FaultSpec) -> Option<()> {
+        let machine = self.target_machine(&spec.target)?;
         if matches!(self.plane, Plane::Compose(_)) {
-            return false;
+            return None;
         }
         self.hit(index, machine);
         self.note_fault(spec, machine);
         self.set_schedulable(machine, false);
         self.drain_step(u32::try_from(index).expect("faults are bounded by the console"));
-        true
+        Some(())
     }
 
     /// Takes a cordon back, unless another drain holds the machine. Without an API server or a leader it

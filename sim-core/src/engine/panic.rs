@@ -9,7 +9,6 @@
 //! `Documentation/admin-guide/sysctl/kernel.rst`.
 
 use crate::base::time::SimDuration;
-use crate::des::notice::Detail;
 use crate::substrate::order::{MachineId, SubstrateFault};
 use crate::substrate::profile::Isolation;
 
@@ -20,37 +19,27 @@ use super::world::World;
 const PANIC: SimDuration = SimDuration::from_secs(10);
 
 impl World {
-    /// Lets the kernel panic that the target's processes run on; false if there is no target.
-    pub(super) fn kernel_panics(&mut self, index: usize, spec: &FaultSpec) -> bool {
+    /// Lets the kernel panic that the target's processes run on. `None`: there is no target.
+    pub(super) fn kernel_panics(&mut self, index: usize, spec: &FaultSpec) -> Option<()> {
         if let Some(machine) = self.machine(&spec.target) {
             self.machine_panics(index, spec, machine);
-            return true;
+            return Some(());
         }
-        let Some(sandbox) = self.target_sandbox(&spec.target) else {
-            return self.not_applicable(spec);
-        };
-        let Some(machine) = self.substrate.sandbox(sandbox).map(|row| row.machine) else {
-            return self.not_applicable(spec);
-        };
+        let sandbox = self.target_sandbox(&spec.target)?;
+        let machine = self.substrate.sandbox(sandbox)?.machine;
         let own = self
             .substrate
             .runtime_of(sandbox)
             .is_some_and(|runtime| runtime.isolation != Isolation::Shared);
         if !own {
             self.machine_panics(index, spec, machine);
-            return true;
+            return Some(());
         }
-        self.note(
-            "fault",
-            spec.kind.name(),
-            "sandbox",
-            &spec.target,
-            Detail::None,
-        );
+        self.note_target(spec, "sandbox");
         self.on_substrate(|substrate, scope| {
             substrate.fault(SubstrateFault::PanicGuest(sandbox), scope);
         });
-        true
+        Some(())
     }
 
     fn machine_panics(&mut self, index: usize, spec: &FaultSpec, machine: MachineId) {

@@ -25,8 +25,8 @@ const DISK_DELAY: SimDuration = SimDuration::from_millis(100);
 const SKEW_US: i64 = 600_000_000;
 
 impl World {
-    /// Begins to delay or lose packets. Answers whether this world has such a link.
-    pub(super) fn shape_link(&mut self, index: usize, spec: &FaultSpec) -> bool {
+    /// Begins to delay or lose packets. `None`: this world has no such link.
+    pub(super) fn shape_link(&mut self, index: usize, spec: &FaultSpec) -> Option<()> {
         let mut wire = Wire::default();
         let text;
         if spec.kind == FaultKind::Delay {
@@ -54,7 +54,7 @@ impl World {
         let (rule, hit) = if let Some((a, b)) = spec.target.split_once('|') {
             let (a, b) = (self.machine_list(a), self.machine_list(b));
             if a.is_empty() || b.is_empty() {
-                return self.not_applicable(spec);
+                return None;
             }
             let hit = a.iter().chain(&b).copied().collect();
             let (a, b) = (side(a), Some(side(b)));
@@ -72,7 +72,7 @@ impl World {
             let machine = self.substrate.sandbox(sandbox).map(|row| row.machine);
             (rule, machine.into_iter().collect())
         } else {
-            return self.not_applicable(spec);
+            return None;
         };
         for machine in hit {
             self.hit(index, machine);
@@ -81,14 +81,12 @@ impl World {
         self.note("fault", spec.kind.name(), "link", &spec.target, detail);
         self.stand(index, rule);
         self.pace_changed(spec.kind);
-        true
+        Some(())
     }
 
     /// Begins to slow a machine's disk down.
-    pub(super) fn slow_disk(&mut self, index: usize, spec: &FaultSpec) -> bool {
-        let Some(machine) = self.target_machine(&spec.target) else {
-            return self.not_applicable(spec);
-        };
+    pub(super) fn slow_disk(&mut self, index: usize, spec: &FaultSpec) -> Option<()> {
+        let machine = self.target_machine(&spec.target)?;
         self.hit(index, machine);
         let (rate, delay) = match spec.strength {
             Strength::Disk {
@@ -115,14 +113,12 @@ impl World {
         };
         self.stand(index, rule);
         self.pace_changed(spec.kind);
-        true
+        Some(())
     }
 
     /// Turns a machine's clock.
-    pub(super) fn turn_clock(&mut self, index: usize, spec: &FaultSpec) -> bool {
-        let Some(machine) = self.target_machine(&spec.target) else {
-            return self.not_applicable(spec);
-        };
+    pub(super) fn turn_clock(&mut self, index: usize, spec: &FaultSpec) -> Option<()> {
+        let machine = self.target_machine(&spec.target)?;
         self.hit(index, machine);
         let by = match spec.strength {
             Strength::Clock(by) => by,
@@ -135,7 +131,7 @@ impl World {
         self.note("fault", spec.kind.name(), "node", &name, detail);
         self.strain(index, SubstrateFault::TurnClock(machine, by));
         self.pace_changed(spec.kind);
-        true
+        Some(())
     }
 
     /// What groups of managers or members hear of each other, what etcd waits for, or what a control
