@@ -12,6 +12,7 @@ use crate::substrate::{Context, PlaneOutbox};
 
 use super::cache::Taken;
 use super::cycle::{self, Decision, Subject as CycleSubject};
+use super::demand::Demand;
 use super::explain::{DecisionRecord, Looked};
 use super::failure::{Preempted, report_failure};
 use super::filter::Candidate;
@@ -74,20 +75,10 @@ impl Scheduler {
             return;
         };
         let pod = popped.pod;
-        let Some(row) = store
-            .pod(pod)
-            .copied()
-            .filter(|row| row.node.is_none() && !row.is_terminating())
-        else {
+        let Some((row, profile, demand)) = self.subject(pod, store) else {
             self.queue.remove(pod);
             return;
         };
-        let standing = self.standing(row.template, store);
-        let Some(profile) = standing.profile else {
-            self.queue.remove(pod);
-            return;
-        };
-        let demand = standing.demand.clone();
         let template = store.template(row.template).clone();
         self.free_at = ctx.now + CYCLE_TIME;
         let look = Look {
@@ -184,24 +175,44 @@ impl Scheduler {
             }
         };
         self.cache.index.keep_plan(row.template, plan);
+        self.turn_away(pod, (&row, &demand), &failure, store, (ctx, out));
+    }
+
+    /// The pod as it is stored, its profile and what it asks for; `None`: nothing is to be done for it
+    /// any more.
+    fn subject(&mut self, pod: PodId, store: &Store) -> Option<(PodRow, usize, Arc<Demand>)> {
+        let row = *store.pod(pod)?;
+        if row.node.is_some() || row.is_terminating() {
+            return None;
+        }
+        let standing = self.standing(row.template, store);
+        Some((row, standing.profile?, standing.demand.clone()))
+    }
+
+    /// Puts a pod back that no node can take, and evicts those that are in its way.
+    fn turn_away(
+        &mut self,
+        pod: PodId,
+        (row, demand): (&PodRow, &Arc<Demand>),
+        failure: &Failure,
+        store: &mut Store,
+        (ctx, out): (&mut Context<'_>, &mut PlaneOutbox<crate::kube::Event>),
+    ) {
         self.queue.reject(pod, failure.by, ctx.now);
         let mut nominated = self.nominator.node_of(pod);
-        match failure.found {
+        match &failure.found {
             Preempted::Found(found) => {
                 nominated = Some(found.slot);
-                self.evict(pod, &row, &demand, &found, store, (ctx, out));
+                self.evict(pod, row, demand, found, store, (ctx, out));
             }
             Preempted::Nothing => {
-                if nominated.take().is_some() {
-                    self.nominator.remove(pod);
-                    let event = Event::Unpromised(row.template);
-                    out.after(store.watch_lag(), crate::kube::Event::Scheduler(event));
-                }
+                nominated = None;
+                self.nominator.remove(pod);
             }
             Preempted::NotTried => {}
         }
         let nominated = nominated.and_then(|slot| self.cache.facts(slot).id);
-        report_failure(pod, &row, &failure.message, nominated, store, ctx, out);
+        report_failure(pod, row, &failure.message, nominated, store, ctx, out);
     }
 
     /// The rules of a pod about other pods, as they stand.

@@ -13,7 +13,7 @@ use crate::kube::rows::PodId;
 
 use super::cache::{Cache, Taken};
 use super::class::Classes;
-use super::columns::{Columns, know};
+use super::columns::{Column, Columns, know};
 use super::demand::Demand;
 use super::explain::{Glance, NodeRecord, Verdict};
 use super::filter::{Candidate, Known};
@@ -162,6 +162,14 @@ impl Scratch {
     pub fn forget(&mut self) {
         self.columns.forget();
     }
+
+    /// Forgets the last cycle.
+    fn clear(&mut self) {
+        self.glanced = false;
+        self.records.clear();
+        self.feasible.clear();
+        self.known.clear();
+    }
 }
 
 /// What of the search outlives a cycle.
@@ -194,164 +202,213 @@ pub fn run(
     nominator: &Nominator,
     (symbols, open): (&Symbols, &mut Choices),
 ) -> Decision {
-    scratch.glanced = false;
-    scratch.records.clear();
-    scratch.feasible.clear();
-    scratch.known.clear();
+    scratch.clear();
     let nodes = cache.tree.len();
     if nodes == 0 {
         return Decision::NoNodes;
     }
-    let filters = candidate.profile.filters;
-    let named = if candidate.demand.requires && filters.has(Plugin::NodeAffinity) {
-        affinity::named_nodes(&candidate.template.spec)
-    } else {
-        None
-    };
-    if named.as_ref().is_some_and(Vec::is_empty) {
+    let Ok(named) = named(candidate, cache) else {
         return Decision::Rejected {
             by: Plugin::NodeAffinity,
             message: "pod affinity terms conflict".to_owned(),
             nodes,
         };
-    }
-    let named: Option<Vec<u32>> =
-        named.map(|names| names.iter().filter_map(|name| cache.named(name)).collect());
-    let lasting = candidate.reads_numbers_only() && nominator.is_empty();
-    cache.tree.order();
-    let mut column = scratch.columns.take(subject.class);
-    let mut tally = Tally::default();
-    let candidates = named.as_ref().map_or(nodes, |named| named.len() as u32);
-    let percentage = candidate.profile.percentage.unwrap_or(search.percentage);
-    let scores = candidate.profile.weights.iter().any(|weight| *weight > 0);
-    let wanted = if scores {
-        feasible_nodes_to_find(candidates, percentage)
-    } else {
-        1
     };
+    cache.tree.order();
+    let lasting = candidate.reads_numbers_only() && nominator.is_empty();
+    let candidates = named.as_ref().map_or(nodes, |named| named.len() as u32);
+    let wanted = wanted(candidate, search, candidates);
+    let mut column = scratch.columns.take(subject.class);
     let plain = lasting && named.is_none() && subject.nominated.is_none() && !open.active();
-    if plain && quick::is_enough(candidate, &cache.index) {
-        column.catch_up(candidate, cache);
-        for constraint in &candidate.plan.soft {
-            cache.index.arrange(constraint.column, &cache.tree);
-        }
-        let Scratch {
-            columns,
-            quick,
-            glance,
-            ..
-        } = scratch;
-        let glance = Arc::make_mut(glance.get_or_insert_default());
-        let buffers = (columns, quick, glance);
-        if let Some(decision) = quick::run(candidate, cache, search, wanted, &column, buffers) {
-            scratch.glanced = true;
-            scratch.columns.keep(subject.class, column);
-            return decision;
-        }
+    let decision = plain
+        .then(|| quickly(candidate, cache, search, wanted, &mut column, scratch))
+        .flatten();
+    if let Some(decision) = decision {
+        scratch.columns.keep(subject.class, column);
+        return decision;
     }
-    let memo = &mut column.known;
-    if let Some(slot) = subject.nominated
-        && cache.facts(slot).id.is_some()
-    {
-        look_at(
-            subject.pod,
-            candidate,
-            (&mut *cache, slot),
-            nominator,
-            (&mut *memo, lasting),
-            scratch,
-        );
+    let mut walk = Walk {
+        pod: subject.pod,
+        candidate,
+        cache,
+        nominator,
+        memo: &mut column.known,
+        lasting,
+        scratch,
+    };
+    let tally = match subject.nominated {
+        Some(slot) if walk.nominee_fits(slot) => Tally::default(),
+        Some(_) | None => walk.nodes(search, named.as_deref(), wanted),
+    };
+    scratch.columns.keep(subject.class, column);
+    match scratch.feasible.as_slice() {
+        [] => Decision::Unschedulable {
+            tally,
+            absent: nodes - candidates,
+            nodes,
+        },
+        [slot] => Decision::Bind {
+            slot: *slot,
+            feasible: 1,
+            nodes,
+        },
+        _ => Decision::Bind {
+            slot: best(candidate, (cache, symbols), scratch, open),
+            feasible: scratch.feasible.len() as u32,
+            nodes,
+        },
     }
-    if scratch.feasible.is_empty() {
-        scratch.records.clear();
+}
+
+/// The nodes that the pod's affinity names, if it names any; the others are not looked at.
+///
+/// # Errors
+/// Its terms name different nodes.
+fn named(candidate: &Candidate<'_>, cache: &Cache) -> Result<Option<Vec<u32>>, ()> {
+    if !candidate.demand.requires || !candidate.profile.filters.has(Plugin::NodeAffinity) {
+        return Ok(None);
+    }
+    match affinity::named_nodes(&candidate.template.spec) {
+        Some(names) if names.is_empty() => Err(()),
+        Some(names) => {
+            let slots = names.iter().filter_map(|name| cache.named(name));
+            Ok(Some(slots.collect()))
+        }
+        None => Ok(None),
+    }
+}
+
+/// How many feasible nodes are enough.
+fn wanted(candidate: &Candidate<'_>, search: &Search, candidates: u32) -> u32 {
+    let profile = candidate.profile;
+    if profile.weights.iter().all(|weight| *weight == 0) {
+        return 1;
+    }
+    feasible_nodes_to_find(candidates, profile.percentage.unwrap_or(search.percentage))
+}
+
+/// The quick way, if it knows enough.
+fn quickly(
+    candidate: &Candidate<'_>,
+    cache: &mut Cache,
+    search: &mut Search,
+    wanted: u32,
+    column: &mut Column,
+    scratch: &mut Scratch,
+) -> Option<Decision> {
+    if !quick::is_enough(candidate, &cache.index) {
+        return None;
+    }
+    column.catch_up(candidate, cache);
+    for constraint in &candidate.plan.soft {
+        cache.index.arrange(constraint.column, &cache.tree);
+    }
+    let Scratch {
+        columns,
+        quick,
+        glance,
+        glanced,
+        ..
+    } = scratch;
+    let glance = Arc::make_mut(glance.get_or_insert_default());
+    let buffers = (columns, quick, glance);
+    let decision = quick::run(candidate, cache, search, wanted, column, buffers)?;
+    *glanced = true;
+    Some(decision)
+}
+
+/// The best of the feasible nodes.
+fn best(
+    candidate: &Candidate<'_>,
+    seen: (&Cache, &Symbols),
+    scratch: &mut Scratch,
+    open: &mut Choices,
+) -> u32 {
+    let Scratch {
+        board,
+        feasible,
+        known,
+        heap,
+        ..
+    } = scratch;
+    board.score(candidate, seen, feasible, known);
+    let best = among_ties(&board.totals, heap_root(&board.totals, heap), open);
+    keep_scores(scratch);
+    scratch.feasible[best]
+}
+
+/// The long way: node by node.
+struct Walk<'a> {
+    pod: PodId,
+    candidate: &'a Candidate<'a>,
+    cache: &'a mut Cache,
+    nominator: &'a Nominator,
+    memo: &'a mut Vec<Known>,
+    /// Whether what is known of a node holds until its numbers change.
+    lasting: bool,
+    scratch: &'a mut Scratch,
+}
+
+impl Walk<'_> {
+    /// Whether the node that the pod is nominated to, if it is still there, can take it.
+    fn nominee_fits(&mut self, slot: u32) -> bool {
+        let fits = self.cache.facts(slot).id.is_some() && self.look_at(slot) == Verdict::Fits;
+        if !fits {
+            self.scratch.records.clear();
+        }
+        fits
+    }
+
+    /// Looks for feasible nodes, `wanted` of them at most, where the last cycle ended. Who said no.
+    fn nodes(&mut self, search: &mut Search, named: Option<&[u32]>, wanted: u32) -> Tally {
+        let nodes = self.cache.tree.len();
+        let candidates = named.map_or(nodes, |named| named.len() as u32);
+        let mut tally = Tally::default();
         let mut looked_at = 0;
         let mut next = search.next_start % candidates.max(1);
-        while looked_at < candidates && (scratch.feasible.len() as u32) < wanted {
-            let place = next;
-            next = if next + 1 == candidates { 0 } else { next + 1 };
-            let slot = match &named {
-                Some(named) => named[place as usize],
-                None => cache.tree.at(place),
+        while looked_at < candidates && (self.scratch.feasible.len() as u32) < wanted {
+            let slot = match named {
+                Some(named) => named[next as usize],
+                None => self.cache.tree.at(next),
             };
+            next = if next + 1 == candidates { 0 } else { next + 1 };
             looked_at += 1;
-            let verdict = look_at(
-                subject.pod,
-                candidate,
-                (&mut *cache, slot),
-                nominator,
-                (&mut *memo, lasting),
-                scratch,
-            );
+            let verdict = self.look_at(slot);
             if verdict != Verdict::Fits {
                 tally.add(verdict);
             }
         }
         search.next_start = (search.next_start + looked_at) % nodes;
+        tally
     }
-    scratch.columns.keep(subject.class, column);
-    let feasible = scratch.feasible.len() as u32;
-    match feasible {
-        0 => Decision::Unschedulable {
-            tally,
-            absent: nodes - candidates,
-            nodes,
-        },
-        1 => Decision::Bind {
-            slot: scratch.feasible[0],
-            feasible,
-            nodes,
-        },
-        _ => {
-            let Scratch {
-                board,
-                feasible: found,
-                known,
-                ..
-            } = scratch;
-            board.score(candidate, (cache, symbols), found, known);
-            let best = heap_root(&scratch.board.totals, &mut scratch.heap);
-            let best = among_ties(&scratch.board.totals, best, open);
-            keep_scores(scratch);
-            Decision::Bind {
-                slot: scratch.feasible[best],
-                feasible,
-                nodes,
-            }
-        }
-    }
-}
 
-/// Looks at one node and notes what the filters say.
-fn look_at(
-    pod: PodId,
-    candidate: &Candidate<'_>,
-    (cache, slot): (&mut Cache, u32),
-    nominator: &Nominator,
-    (memo, lasting): (&mut Vec<Known>, bool),
-    scratch: &mut Scratch,
-) -> Verdict {
-    let known = if lasting {
-        know(memo, candidate, cache, slot)
-    } else {
-        let generation = cache.numbers(slot).generation;
-        let mut known = labels_of(memo, slot, generation, || candidate.examine(cache, slot));
-        known.now = known.verdict;
-        if known.verdict == Verdict::Fits {
-            known.now = check(pod, candidate, cache, slot, nominator);
+    /// Looks at one node and notes what the filters say.
+    fn look_at(&mut self, slot: u32) -> Verdict {
+        let (candidate, cache) = (self.candidate, &mut *self.cache);
+        let known = if self.lasting {
+            know(self.memo, candidate, cache, slot)
+        } else {
+            let generation = cache.numbers(slot).generation;
+            let examine = || candidate.examine(cache, slot);
+            let mut known = labels_of(self.memo, slot, generation, examine);
+            known.now = known.verdict;
+            if known.verdict == Verdict::Fits {
+                known.now = check(self.pod, candidate, cache, slot, self.nominator);
+            }
+            known
+        };
+        let verdict = known.now;
+        if verdict == Verdict::Fits {
+            self.scratch.feasible.push(slot);
+            self.scratch.known.push(known);
         }
-        known
-    };
-    let verdict = known.now;
-    if verdict == Verdict::Fits {
-        scratch.feasible.push(slot);
-        scratch.known.push(known);
+        self.scratch.records.push(NodeRecord {
+            slot,
+            verdict,
+            ..NodeRecord::default()
+        });
+        verdict
     }
-    scratch.records.push(NodeRecord {
-        slot,
-        verdict,
-        ..NodeRecord::default()
-    });
-    verdict
 }
 
 /// The filters, with and without the pods of at least its priority that are nominated to the node.
