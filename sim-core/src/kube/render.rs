@@ -512,10 +512,7 @@ impl View<'_> {
             ("apiVersion", "v1".into()),
             ("kind", "Event".into()),
             ("metadata", metadata),
-            ("eventTime", Value::Null),
-            ("firstTimestamp", Value::Null),
             ("involvedObject", involved),
-            ("lastTimestamp", Value::Null),
             ("message", event.message.text(self.symbols).into()),
             ("reason", event.reason.into()),
             ("reportingComponent", event.component.into()),
@@ -526,6 +523,8 @@ impl View<'_> {
         if let Some(series) = event.series {
             value.set("action", series.action.into());
             value.set("eventTime", row.first.rfc3339_micros().into());
+            value.set("firstTimestamp", Value::Null);
+            value.set("lastTimestamp", Value::Null);
             // The process's name for itself ends in its host's.
             let first = || self.store.nodes().find(|(_, node)| node.control);
             let host = event.host.or_else(|| first().map(|(_, node)| node.name));
@@ -543,6 +542,7 @@ impl View<'_> {
             }
         } else {
             value.set("count", Value::Int(count.into()));
+            value.set("eventTime", Value::Null);
             value.set("firstTimestamp", clock(row.first));
             value.set("lastTimestamp", clock(last));
             value.set_path(&["source", "component"], event.component.into());

@@ -47,7 +47,16 @@ enum Compare {
     GreaterOrEqual,
 }
 
-/// A value as a template prints it.
+/// A value of a path as the template prints it.
+/// Source: `k8s.io/client-go/util/jsonpath/jsonpath.go` (`evalToText`).
+fn printed(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        other => text(other),
+    }
+}
+
+/// A value in words: texts as they are, nothing as nothing, all else as JSON.
 pub fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -126,7 +135,8 @@ fn write(parts: &[Part], root: &Value, current: &Value, out: &mut String) -> Res
         match part {
             Part::Text(text) => out.push_str(text),
             Part::Path(steps) => {
-                let found: Vec<String> = walk(steps, root, current)?.iter().map(text).collect();
+                let found = walk(steps, root, current)?;
+                let found: Vec<String> = found.iter().map(printed).collect();
                 out.push_str(&found.join(" "));
             }
             Part::Range(steps, inner) => {

@@ -8,6 +8,7 @@
 use crate::base::arrange::Arrange;
 use crate::manifest::schema::table::{Field, Shape, Table, kubernetes};
 use crate::manifest::value::{Map, Value};
+use crate::object::print::go;
 
 /// What is known about a value: nothing for kinds without a schema.
 type Known<'t> = Option<&'t Shape>;
@@ -550,23 +551,6 @@ fn check_order(patch: &[Value], order: &[Value], merge_key: Option<&str>) -> Res
         }
     }
     Ok(())
-}
-
-/// A value as Go's `%v` writes it.
-pub fn go(value: &Value) -> String {
-    match value {
-        Value::Null => "<nil>".to_owned(),
-        Value::Map(map) => format!(
-            "map[{}]",
-            map.sorted()
-                .into_iter()
-                .map(|(key, value)| format!("{key}:{}", go(value)))
-                .collect::<Vec<_>>()
-                .join(" ")
-        ),
-        Value::List(items) => format!("[{}]", items.iter().map(go).collect::<Vec<_>>().join(" ")),
-        other => super::jsonpath::text(other),
-    }
 }
 
 /// RFC 6902.

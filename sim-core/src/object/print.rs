@@ -28,6 +28,21 @@ pub fn json(value: &Value, order: KeyOrder) -> String {
     out
 }
 
+/// A value as Go's `%v` writes it.
+pub fn go(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_owned(),
+        Value::Map(map) => {
+            let entries = map.sorted().into_iter();
+            let entries = entries.map(|(key, value)| format!("{key}:{}", go(value)));
+            format!("map[{}]", entries.collect::<Vec<_>>().join(" "))
+        }
+        Value::List(items) => format!("[{}]", items.iter().map(go).collect::<Vec<_>>().join(" ")),
+        Value::String(text) => text.to_string(),
+        other => json(other, KeyOrder::Sorted),
+    }
+}
+
 /// One line of JSON, keys as stored, `<`, `>`, `&` as they are: docker's `json` and what its engine answers.
 #[must_use]
 pub fn json_plain(value: &Value) -> String {

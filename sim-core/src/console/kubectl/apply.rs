@@ -24,7 +24,7 @@ use crate::manifest::schema::kubernetes as schema;
 use crate::manifest::tree::Node;
 use crate::manifest::value::Value;
 use crate::object::patch;
-use crate::object::print::{KeyOrder, json};
+use crate::object::print::{KeyOrder, go, json};
 use crate::object::structural;
 
 use super::kustomize::Given;
@@ -539,7 +539,7 @@ fn client_side(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str)
     if !refused.is_empty() {
         let text = format!(
             "The request is invalid: patch: Invalid value: {:?}: strict decoding error: ",
-            patch::go(&change)
+            go(&change)
         );
         return Err(Problem {
             text: Passage::from(text).then(refused),

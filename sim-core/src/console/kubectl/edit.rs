@@ -12,7 +12,7 @@ use crate::manifest::schema::kubernetes as schema;
 use crate::manifest::tree::Node;
 use crate::manifest::value::Value;
 use crate::object::patch as patches;
-use crate::object::print::{KeyOrder, json};
+use crate::object::print::{KeyOrder, go, json};
 use crate::object::structural;
 
 use super::pod_status::items;
@@ -674,7 +674,7 @@ fn unconverted(mut problem: Problem, mode: &str, change: &Value) -> Problem {
             to if to.contains('.') => format!("cannot restore struct from: {from}"),
             to => format!("unrecognized type: {to}"),
         };
-        (patches::go(change), why)
+        (go(change), why)
     } else {
         let text = json(change, KeyOrder::Stored);
         (text, format!("json: cannot unmarshal {why}"))

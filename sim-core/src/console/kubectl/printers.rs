@@ -8,8 +8,8 @@ use crate::console::table::Table;
 use crate::console::{Session, not_modelled};
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
-use crate::object::jsonpath::{Template, text};
-use crate::object::print::{KeyOrder, json, json_pretty, yaml};
+use crate::object::jsonpath::Template;
+use crate::object::print::{KeyOrder, go, json, json_pretty, yaml};
 use crate::object::template::{self, Dialect, Missing};
 
 use super::arguments::Arguments;
@@ -402,7 +402,7 @@ fn custom_columns(
         let mut cells = Vec::new();
         for (_, path) in columns {
             let found = path.find(object).map_err(|error| Problem::error(&error))?;
-            let values: Vec<String> = found.iter().map(text).collect();
+            let values: Vec<String> = found.iter().map(go).collect();
             cells.push(if values.is_empty() {
                 "<none>".to_owned()
             } else {
