@@ -470,6 +470,7 @@ impl Controllers {
                     self.enqueue(Key::ServiceAccounts, turn);
                 }
             }
+            Change::Stranded(id) => self.touch(id, turn),
             Change::NamespaceTerminating => {}
             Change::NamespaceAdded => self.enqueue(Key::ServiceAccounts, turn),
         }

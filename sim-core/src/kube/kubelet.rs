@@ -362,6 +362,7 @@ impl Kubelets {
             | Change::WatchedRemoved(_)
             | Change::OwnerRemoved
             | Change::NamespaceTerminating
+            | Change::Stranded(_)
             | Change::NamespaceAdded => return,
         };
         let mut lag = store.watch_lag();

@@ -304,6 +304,7 @@ impl Scheduler {
             | Change::WatchedRemoved(_)
             | Change::OwnerRemoved
             | Change::NamespaceTerminating
+            | Change::Stranded(_)
             | Change::NamespaceAdded => return,
         };
         out.after(store.watch_lag(), super::Event::Scheduler(event));

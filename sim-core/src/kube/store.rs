@@ -70,6 +70,8 @@ pub enum Change {
     DeploymentRemoved(DeploymentId),
     /// A ReplicaSet was created or written; `true` when its spec changed.
     ReplicaSet(ReplicaSetId, bool),
+    /// Other pods of a ReplicaSet than before wait for a lost node to go. No write of its own.
+    Stranded(ReplicaSetId),
     /// A ReplicaSet is gone; its Deployment.
     ReplicaSetRemoved(ReplicaSetId, Option<DeploymentId>),
     /// A Service was created or written.

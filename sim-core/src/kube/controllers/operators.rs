@@ -171,7 +171,8 @@ impl Operators {
             | Change::NodeUpdated(_)
             | Change::NodeRemoved(..)
             | Change::NamespaceAdded
-            | Change::NamespaceTerminating => None,
+            | Change::NamespaceTerminating
+            | Change::Stranded(_) => None,
         };
         if let Some(child) = child {
             self.stir(&child, turn);

@@ -632,7 +632,11 @@ impl Store {
         change(self);
         for (pod, (counts, unmet)) in pods.into_iter().zip(before) {
             let row = self.pods[pod];
-            self.recount(&row, counts, self.counts_of(&row));
+            let after = self.counts_of(&row);
+            if let Some(owner) = row.owner.filter(|_| after != counts) {
+                self.log.push(Change::Stranded(owner));
+            }
+            self.recount(&row, counts, after);
             self.lonely.unmet = self.lonely.unmet + self.lonely_share(&row) - unmet;
         }
     }
