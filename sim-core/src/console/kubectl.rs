@@ -26,6 +26,7 @@ pub mod pod_status;
 pub mod printers;
 pub mod problem;
 pub mod raw;
+pub mod record;
 pub mod replace;
 pub mod rights;
 pub mod rollout;
@@ -193,12 +194,18 @@ fn begin<'a>(
     input: &'a str,
 ) -> Result<Call<'a>, Output> {
     let flags = arguments::with_implied(verb, flags);
-    let arguments = Arguments::parse(words, &flags).map_err(|message| {
-        Output::error(
-            1,
-            format!("error: {message}\nSee 'kubectl {verb} --help' for usage."),
-        )
-    })?;
+    let misread = |message| {
+        let text = format!("error: {message}\nSee 'kubectl {verb} --help' for usage.");
+        Output::error(1, text)
+    };
+    let arguments = Arguments::parse(words, &flags).map_err(misread)?;
+    if record::is_misplaced(verb, &arguments) {
+        return Err(misread("unknown flag: --record".to_owned()));
+    }
+    let mut stderr = Passage::default();
+    if arguments.flag("record").is_some() {
+        stderr.push(record::DEPRECATED);
+    }
     let settled = config::namespace(session, verb, &arguments).and_then(|namespace| {
         let format = printers::Format::of(session, verb, &arguments)?;
         Ok((namespace, format, acting::who(&arguments)?))
@@ -214,7 +221,7 @@ fn begin<'a>(
         namespace,
         who,
         stdout: String::new(),
-        stderr: Passage::default(),
+        stderr,
     })
 }
 
@@ -338,7 +345,7 @@ impl Call<'_> {
     /// # Errors
     /// Its refusal.
     pub fn send(&mut self, request: Request) -> Result<Response, Problem> {
-        let request = self.acting(request)?;
+        let request = self.acting(self.recording(request))?;
         let command = Command::Kube(Arc::new(request));
         let answer = if self.arguments.flag("dry-run") == Some("server") {
             self.session

@@ -403,7 +403,7 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
     check_flags(call)?;
     let selector = call.selector()?;
     let (found, mut problems) = items(call)?;
-    let found: Vec<Item> = found
+    let mut found: Vec<Item> = found
         .into_iter()
         .filter(|item| {
             selector
@@ -413,6 +413,9 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
         .collect();
     if found.is_empty() && problems.is_empty() {
         return Err(Problem::error("no objects passed to apply"));
+    }
+    for item in &mut found {
+        call.record(&mut item.object);
     }
     let mut applied = Vec::new();
     for item in &found {

@@ -65,6 +65,9 @@ pub fn with_implied<'a>(verb: &str, flags: &[&'a str]) -> Vec<&'a str> {
     if flags.contains(&"filename:f") {
         add(folders);
     }
+    if super::record::is_taken_by(verb) {
+        add(&["!record"]);
+    }
     all
 }
 
@@ -271,6 +274,18 @@ impl Arguments {
             .rev()
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The command as it is recorded: words first, then the flags by their long names.
+    /// Source: `k8s.io/cli-runtime/pkg/genericclioptions/record_flags.go` (`parseCommandArguments`).
+    pub fn written(&self, verb: &str) -> String {
+        let words = self.words.iter().chain(self.tail.iter().flatten());
+        let words = words.map(|word| format!(" {word}"));
+        let flags = self
+            .flags
+            .iter()
+            .map(|(name, value)| format!(" --{name}={value}"));
+        format!("kubectl {verb}{}", words.chain(flags).collect::<String>())
     }
 
     /// Whether files or a folder to build say what is meant.

@@ -142,6 +142,13 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
         }
         if !call.dry_client() {
             rescale(call, kind, &object, replicas)?;
+            if call.arguments.on("record") {
+                let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+                if let Some(object) = call.read(kind, namespace, name_of(&object))? {
+                    let namespace = namespace.into();
+                    call.ask(Request::Update { object, namespace })?;
+                }
+            }
         }
         let after = call.view()?;
         let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
