@@ -238,10 +238,12 @@ impl Engine {
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
-        drop(post(
-            &scope,
-            &Reply::Fatal(format!("Podium {}: {panic}", env!("CARGO_PKG_VERSION"))),
-        ));
+        let what = panic.payload_as_str().unwrap_or("panic");
+        // Releases do not know the line (xtask/src/page.rs).
+        let known = panic.location().filter(|location| location.line() > 0);
+        let place = known.map_or_else(String::new, |location| format!(" ({location})"));
+        let text = format!("Podium {}: {what}{place}", env!("CARGO_PKG_VERSION"));
+        drop(post(&scope, &Reply::Fatal(text)));
     }));
 }
 

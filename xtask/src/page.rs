@@ -12,6 +12,17 @@ use crate::run;
 use crate::tools;
 use crate::wasm::Toolchain;
 
+/// For bytes: a release of the page does not know at which line of the source a panic arose, which is a
+/// hundredth of it. A run that panics can be exported and done again natively, where the line is told.
+const WITHOUT_LINES: [(&str, &str); 2] = [
+    (
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+        "-Zlocation-detail=none",
+    ),
+    // The flag is not stable; Debian's compiler is run with this in any case (crate::wasm).
+    ("RUSTC_BOOTSTRAP", "1"),
+];
+
 /// All that a build of the page needs.
 pub(crate) struct Kit {
     toolchain: Toolchain,
@@ -42,6 +53,12 @@ impl Kit {
         }
         Ok(trunk)
     }
+
+    fn release(&self) -> Result<Command, String> {
+        let mut trunk = self.trunk()?;
+        trunk.envs(WITHOUT_LINES);
+        Ok(trunk)
+    }
 }
 
 /// `cargo xtask build`.
@@ -60,7 +77,7 @@ pub(crate) fn build() -> Result<(), String> {
 /// When the build fails or a file is larger than its budget.
 pub(crate) fn dist(kit: &Kit) -> Result<Vec<String>, String> {
     say(&format!("building dist/ with {}", kit.toolchain.name()));
-    let mut trunk = kit.trunk()?;
+    let mut trunk = kit.release()?;
     trunk.args(["build", "--release"]);
     if run::is_ci() {
         trunk.arg("--locked");
@@ -78,7 +95,7 @@ pub(crate) fn serve(arguments: &[String]) -> Result<(), String> {
     let dev = arguments.iter().any(|argument| argument == "--dev");
     let folder = kit.toolchain.target_folder().join("serve");
     run::make_folder(&folder)?;
-    let mut trunk = kit.trunk()?;
+    let mut trunk = if dev { kit.trunk()? } else { kit.release()? };
     trunk.arg("serve").arg("--dist").arg(&folder);
     if !dev {
         trunk.arg("--release");

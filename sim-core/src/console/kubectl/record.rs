@@ -86,7 +86,9 @@ impl Call<'_> {
             }
             Request::As { manager, request } => Request::As {
                 manager,
-                request: Arc::new(self.recording(Arc::unwrap_or_clone(request))),
+                // It was made just now and is nobody else's.
+                request: Arc::try_unwrap(request)
+                    .map_or_else(|shared| shared, |own| Arc::new(self.recording(own))),
             },
             other => other,
         }
