@@ -57,6 +57,9 @@ impl Call<'_> {
 
     /// The request with the command noted in what it writes.
     pub(super) fn recording(&self, request: Request) -> Request {
+        if !self.arguments.on("record") {
+            return request;
+        }
         match request {
             Request::Create {
                 mut object,

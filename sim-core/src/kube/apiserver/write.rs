@@ -383,7 +383,9 @@ impl ApiServer {
             update_deployment(id, spec, key, &value, spec_changed || annotated, turn);
         }
         let revision = turn.store.bump();
-        let mut document = turn.store.documents_mut().get_mut(key).expect("read above");
+        let Some(mut document) = turn.store.documents_mut().get_mut(key) else {
+            return Ok(false);
+        };
         document.value = value;
         document.revision = revision;
         if spec_changed && document.generation > 0 {
@@ -503,12 +505,10 @@ impl ApiServer {
                 {
                     turn.store
                         .write_deployment(id, true, |row| row.replicas = replicas);
-                    turn.store
-                        .documents_mut()
-                        .get_mut(&key)
-                        .expect("read above")
-                        .value
-                        .set_path(&["spec", "replicas"], replicas.into());
+                    if let Some(mut document) = turn.store.documents_mut().get_mut(&key) {
+                        let path = ["spec", "replicas"];
+                        document.value.set_path(&path, replicas.into());
+                    }
                     note("scale", kind, name, turn);
                 }
             }

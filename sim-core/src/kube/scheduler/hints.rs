@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::api::kube::affinity::{Affinity, PodAffinityTerm};
 use crate::api::kube::volume::VolumeSource;
 use crate::base::symbol::Symbol;
-use crate::kube::selector::label;
+use crate::kube::selector::{Selector, label};
 use crate::kube::template::PodTemplate;
 
 use super::cache::{Cache, NodeBefore, NodeChange, NodeFacts};
@@ -279,22 +279,21 @@ pub fn own(waiting: Waiting<'_>, old: &PodTemplate, new: &PodTemplate) -> bool {
                 || new.requests.ephemeral_storage < old.requests.ephemeral_storage)
 }
 
-/// Whether a hard constraint counts pods of a template. One of the profile has the selector of
-/// whoever owns the pod, which is not looked at here.
+/// Whether a hard constraint counts pods of a template.
 fn counts(waiting: Waiting<'_>, other: &PodTemplate) -> bool {
-    let template = waiting.template;
-    let mut own = template.spec.topology_spread.iter();
-    template.spec.topology_spread.is_empty()
-        || own.any(|constraint| {
-            let keys = &constraint.match_label_keys;
-            constraint.hard
-                && spread_selector(constraint.selector.as_ref(), keys, &template.labels)
-                    .is_some_and(|selector| selector.matches(&other.labels))
-        })
+    any_hard(waiting, |it| it.matches(&other.labels))
 }
 
 /// Whether a hard constraint counts a pod with its new labels and did not before, or the other way.
 fn recounts(waiting: Waiting<'_>, old: &PodTemplate, new: &PodTemplate) -> bool {
+    any_hard(waiting, |it| {
+        it.matches(&old.labels) != it.matches(&new.labels)
+    })
+}
+
+/// Whether the selector of a hard constraint fits. One of the profile has the selector of whoever owns
+/// the pod, which is not looked at here.
+fn any_hard(waiting: Waiting<'_>, fits: impl Fn(&Selector) -> bool) -> bool {
     let template = waiting.template;
     let mut own = template.spec.topology_spread.iter();
     template.spec.topology_spread.is_empty()
@@ -302,7 +301,7 @@ fn recounts(waiting: Waiting<'_>, old: &PodTemplate, new: &PodTemplate) -> bool 
             let keys = &constraint.match_label_keys;
             constraint.hard
                 && spread_selector(constraint.selector.as_ref(), keys, &template.labels)
-                    .is_some_and(|it| it.matches(&old.labels) != it.matches(&new.labels))
+                    .is_some_and(|selector| fits(&selector))
         })
 }
 

@@ -71,8 +71,7 @@ impl Scheduler {
             let seen = store.template(row.template);
             let known = (&self.standings[..], &self.profiles[..]);
             self.queue.announce(ctx.now, |group, by| {
-                let waiting = waiting(known, group, by, store);
-                match &old {
+                waiting(known, group, by, store).is_none_or(|waiting| match &old {
                     None => hints::pod_came(waiting, seen, look),
                     Some((template, before)) => hints::pod_changed(
                         waiting,
@@ -80,7 +79,7 @@ impl Scheduler {
                         [before, &demand],
                         look,
                     ),
-                }
+                })
             });
             return;
         }
@@ -118,7 +117,8 @@ impl Scheduler {
                 let known = (&self.standings[..], &self.profiles[..]);
                 let group = row.template.0;
                 self.queue.update(pod, demand.priority, group, now, |by| {
-                    hints::own(waiting(known, group, by, store), old, template)
+                    waiting(known, group, by, store)
+                        .is_none_or(|waiting| hints::own(waiting, old, template))
                 });
             }
             Some(_) => {}
@@ -167,9 +167,10 @@ impl Scheduler {
         let known = (&self.standings[..], &self.profiles[..]);
         let gone = store.template(template);
         self.queue.announce(ctx.now, |group, by| {
-            let waiting = waiting(known, group, by, store);
-            waiting.demand.priority <= demand.priority
-                && hints::pod_gone(waiting, (gone, &demand), look)
+            waiting(known, group, by, store).is_none_or(|waiting| {
+                waiting.demand.priority <= demand.priority
+                    && hints::pod_gone(waiting, (gone, &demand), look)
+            })
         });
     }
 
@@ -184,8 +185,8 @@ impl Scheduler {
         let known = (&self.standings[..], &self.profiles[..]);
         let gone = look.store.template(gone);
         self.queue.announce(now, |group, by| {
-            let waiting = waiting(known, group, by, look.store);
-            hints::pod_gone(waiting, (gone, freed), look)
+            waiting(known, group, by, look.store)
+                .is_none_or(|waiting| hints::pod_gone(waiting, (gone, freed), look))
         });
     }
 
@@ -212,7 +213,8 @@ impl Scheduler {
         self.cache.remove_node(node, look);
         let known = (&self.standings[..], &self.profiles[..]);
         self.queue.announce(ctx.now, |group, by| {
-            hints::node_gone(waiting(known, group, by, store), &labels)
+            waiting(known, group, by, store)
+                .is_none_or(|waiting| hints::node_gone(waiting, &labels))
         });
     }
 
@@ -257,30 +259,24 @@ impl Scheduler {
         let known = (&self.standings[..], &self.profiles[..]);
         let cache = &self.cache;
         self.queue.announce(ctx.now, |group, by| {
-            hints::node(
-                waiting(known, group, by, store),
-                &change,
-                cache,
-                node.slot(),
-            )
+            waiting(known, group, by, store)
+                .is_none_or(|waiting| hints::node(waiting, &change, cache, node.slot()))
         });
     }
 }
 
-/// The pods of a group in the queue.
+/// The pods of a group in the queue; `None`: nothing is known of them, and any change may help.
 fn waiting<'a>(
     (standings, profiles): (&'a [Option<Standing>], &'a [Arc<Profile>]),
     group: u32,
     by: PluginSet,
     store: &'a Store,
-) -> Waiting<'a> {
-    let standing = standings[group as usize].as_ref();
-    let standing = standing.expect("a pod in the queue was seen");
-    let profile = standing.profile.and_then(|index| profiles.get(index));
-    Waiting {
+) -> Option<Waiting<'a>> {
+    let standing = standings.get(group as usize)?.as_ref()?;
+    Some(Waiting {
         template: store.template(TemplateId(group)),
         demand: &standing.demand,
-        profile: profile.unwrap_or(&profiles[0]),
+        profile: profiles.get(standing.profile?)?,
         by,
-    }
+    })
 }
