@@ -16,6 +16,7 @@ pub mod rare;
 pub mod ratio;
 pub mod resources;
 pub mod rng;
+pub mod room;
 pub mod sentence;
 pub mod sha256;
 pub mod sorted;

@@ -10,6 +10,7 @@
 //! for a quiet cluster; 64 bytes hot and about 250 cold per pod.
 
 pub mod apiserver;
+mod by_name;
 pub mod control_plane;
 pub mod controllers;
 pub mod event;
@@ -40,21 +41,18 @@ pub mod volumes;
 mod tests;
 
 pub use apiserver::{Refusal, Request, Response};
+pub use by_name::ByName;
 pub use event::Event;
 
 use std::num::NonZeroU32;
 
-use smallvec::SmallVec;
-
 use crate::api::node::NodeSetup;
 use crate::base::arrange::Arrange;
-use crate::base::hash::FxHashMap;
-use crate::base::name::Name;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
-use crate::base::symbol::{Symbol, Symbols};
+use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
-use crate::substrate::order::{MachineId, Order, Owner, SandboxId, Upcall};
+use crate::substrate::order::{MachineId, Order, Owner, Upcall};
 use crate::substrate::{Context, PlaneOutbox, Substrate};
 
 use apiserver::ApiServer;
@@ -68,8 +66,7 @@ use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
 use kubelet::desk::Desk;
 use network_policy::agents::Agents;
-use rows::pod::{PodRow, signed_s};
-use rows::{DeploymentId, PodId, ReplicaSetId};
+use rows::PodId;
 use scheduler::Scheduler;
 use settings::Settings;
 use stale::Stale;
@@ -79,14 +76,6 @@ use switch::Switches;
 use turn::Turn;
 use volumes::attach::AttachDetach;
 use volumes::controller::VolumeController;
-
-/// What runs pods, by its name.
-#[derive(Debug, Default)]
-pub struct ByName {
-    deployments: FxHashMap<Symbol, DeploymentId>,
-    sets: FxHashMap<Symbol, SmallVec<[ReplicaSetId; 2]>>,
-    pods: FxHashMap<Name, Vec<PodId>>,
-}
 
 /// A Kubernetes control plane and the agents on its machines.
 #[derive(Clone, Debug, Default)]
@@ -530,141 +519,6 @@ impl KubePlane {
 
     fn lonely_unmet(&self) -> u64 {
         self.store.lonely_unmet() + self.heartbeats.unnoticed()
-    }
-
-    /// The sandbox of a pod.
-    pub fn sandbox_of(&self, namespace: &str, name: &str, symbols: &Symbols) -> Option<SandboxId> {
-        let pod = self.store.pod_named(namespace, name, symbols)?;
-        self.store.pod_details(pod).sandbox
-    }
-
-    /// The sandbox of a pod by its name, in whatever namespace.
-    pub fn sandbox_named(&self, name: &str, symbols: &Symbols) -> Option<SandboxId> {
-        let (pod, _) = self
-            .store
-            .pods()
-            .find(|(_, row)| row.name.is(name, symbols))?;
-        self.store.pod_details(pod).sandbox
-    }
-
-    /// Sandboxes of a workload's active pods, the oldest first.
-    pub fn sandboxes_of(&self, workload: &str, symbols: &Symbols) -> Vec<SandboxId> {
-        let name = symbols.get(workload);
-        name.map_or_else(Vec::new, |name| {
-            self.sandboxes_named(name, &self.workloads_by_name())
-        })
-    }
-
-    /// What runs pods, by name, for [`Self::sandboxes_named`]: one look for all workloads, which holds
-    /// for as long as [`Store::roster`] does.
-    pub fn workloads_by_name(&self) -> ByName {
-        let mut by_name = ByName::default();
-        for (id, row) in self.store.pod_controllers() {
-            by_name.sets.entry(row.name).or_default().push(id);
-        }
-        for (id, row) in self.store.deployments() {
-            // The first of a name, of whatever namespace.
-            by_name.deployments.entry(row.name).or_insert(id);
-        }
-        for id in self.store.lonely_pods() {
-            if let Some(row) = self.store.pod(*id) {
-                by_name.pods.entry(row.name).or_default().push(*id);
-            }
-        }
-        by_name
-    }
-
-    /// [`Store::roster`].
-    pub const fn roster(&self) -> u32 {
-        self.store.roster()
-    }
-
-    /// Sandboxes of a workload's active pods, the oldest first.
-    pub fn sandboxes_named(&self, name: Symbol, by_name: &ByName) -> Vec<SandboxId> {
-        let mut pods: Vec<(PodId, &PodRow)> = self.active_pods(name, by_name).collect();
-        pods.arrange_by_key(|(id, row)| (signed_s(row.created_s), *id));
-        pods.iter()
-            .filter_map(|(id, _)| self.store.pod_details(*id).sandbox)
-            .collect()
-    }
-
-    /// The same in no order that means anything.
-    pub fn sandboxes_anyhow<'a>(
-        &'a self,
-        name: Symbol,
-        by_name: &'a ByName,
-    ) -> impl Iterator<Item = SandboxId> + 'a {
-        self.active_pods(name, by_name)
-            .filter_map(|(id, _)| self.store.pod_details(id).sandbox)
-    }
-
-    fn active_pods<'a>(
-        &'a self,
-        name: Symbol,
-        by_name: &'a ByName,
-    ) -> impl Iterator<Item = (PodId, &'a PodRow)> {
-        let deployment = by_name.deployments.get(&name);
-        let sets = match deployment.and_then(|id| self.store.deployment(*id)) {
-            Some(row) => row.replica_sets.as_slice(),
-            None => by_name.sets.get(&name).map_or(&[][..], SmallVec::as_slice),
-        };
-        let lonely = by_name.pods.get(&Name::plain(name));
-        let lonely = lonely
-            .into_iter()
-            .flatten()
-            .filter_map(|id| Some((*id, self.store.pod(*id)?)));
-        sets.iter()
-            .flat_map(|set| self.store.pods_of(*set))
-            .chain(lonely)
-            .filter(|(_, row)| row.is_active())
-    }
-
-    /// Namespaces and names of the pods of a machine that a drain evicts: all but those of DaemonSets
-    /// and mirrors of static pods. Source: `staging/src/k8s.io/kubectl/pkg/drain/filters.go`.
-    pub fn drainable(
-        &self,
-        machine: MachineId,
-        symbols: &Symbols,
-    ) -> Vec<(std::sync::Arc<str>, std::sync::Arc<str>)> {
-        let Some(node) = self.store.node_of(machine) else {
-            return Vec::new();
-        };
-        let stays = |row: &PodRow| {
-            let owner = row.owner.and_then(|owner| self.store.replica_set(owner));
-            let template = self.store.template(row.template);
-            let mirror = "kubernetes.io/config.mirror";
-            owner.is_some_and(|owner| owner.kind == rows::workload::OwnerKind::DaemonSet)
-                || template.annotations.iter().any(|(key, _)| &**key == mirror)
-        };
-        let mut pods: Vec<(PodId, &PodRow)> = self
-            .store
-            .pods_on(node)
-            .filter(|(_, row)| !row.is_terminating() && !stays(row))
-            .collect();
-        pods.arrange_by_key(|(pod, _)| *pod);
-        pods.iter()
-            .map(|(_, row)| {
-                let namespace = symbols.text(self.store.template(row.template).namespace);
-                (namespace.into(), row.name.text(symbols).into())
-            })
-            .collect()
-    }
-
-    /// The request that deletes, without grace, the pod that owns a sandbox.
-    pub fn delete_pod_of(&self, sandbox: SandboxId, symbols: &Symbols) -> Option<Request> {
-        let (_, row) = self
-            .store
-            .pods()
-            .find(|(id, _)| self.store.pod_details(*id).sandbox == Some(sandbox))?;
-        Some(Request::Delete {
-            kind: "Pod".into(),
-            namespace: symbols
-                .text(self.store.template(row.template).namespace)
-                .into(),
-            name: row.name.text(symbols).into(),
-            propagation: None,
-            grace_seconds: Some(0),
-        })
     }
 
     /// Stops a machine's agent, or starts it again.

@@ -219,6 +219,8 @@ pub struct Substrate {
     balancers: SortedMap<u32, Arc<Balancer>>,
     /// Sandboxes whose requests are to be added up before the call ends.
     unsummed: Vec<SandboxId>,
+    /// Owners of sandboxes whose containers changed, since [`Self::settle_stirred`].
+    stirred: Vec<Owner>,
     /// Balancers whose share is to be worked out before the call ends.
     touched: Vec<u32>,
     /// Counts the times that rules were programmed.
@@ -271,6 +273,7 @@ impl Substrate {
             sides: Sides::default(),
             balancers: SortedMap::new(),
             unsummed: Vec::new(),
+            stirred: Vec::new(),
             touched: Vec::new(),
             revision: 0,
             rates: FxHashMap::default(),

@@ -18,6 +18,8 @@ use super::world::{Plane, World};
 pub fn breaches(world: &World) -> Vec<String> {
     let mut found = Vec::new();
     addresses(world, &mut found);
+    let told = world.substrate.stirred();
+    found.extend(world.observer.breaches(world, told));
     match &world.plane {
         Plane::Kubernetes(plane) => {
             capacity(world, plane, &mut found);

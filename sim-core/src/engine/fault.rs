@@ -117,7 +117,7 @@ impl World {
             return;
         }
         let spec = self.faults.list[index].spec.clone();
-        let before = self.observer.before_fault(self);
+        let before = self.served_before_fault();
         let applied = self.begin(index, &spec).is_some();
         let fault = &mut self.faults.list[index];
         fault.begun = Some(self.now);

@@ -51,28 +51,26 @@ impl World {
         )
     }
 
-    /// Whether a sandbox really serves: its machine has power, all its processes run, and those that
-    /// listen are ready.
-    pub fn serving(&self, sandbox: SandboxId) -> bool {
-        let Some(row) = self.substrate.sandbox(sandbox) else {
-            return false;
-        };
+    /// From when on a sandbox really serves, now or later: its machine has power, all its processes run,
+    /// and those that listen are ready. `None`: not as things stand.
+    pub fn serves_from(&self, sandbox: SandboxId) -> Option<SimTime> {
+        let row = self.substrate.sandbox(sandbox)?;
         if !self.substrate.is_on(row.machine) {
-            return false;
+            return None;
         }
-        let mut any = false;
+        let mut from = None;
         for container in self.newest_in(sandbox) {
-            if container.running_since().is_none() {
-                return false;
-            }
+            let running = container.running_since()?;
             let listens =
                 container.behaviour.listen.is_some() && !container.behaviour.ports.is_empty();
-            if listens && container.serves_from(0).is_none_or(|from| from > self.now) {
-                return false;
-            }
-            any = true;
+            let own = if listens {
+                container.serves_from(0)?
+            } else {
+                running
+            };
+            from = from.max(Some(own));
         }
-        any
+        from
     }
 
     /// Balancers of a name: one for each port of a service.

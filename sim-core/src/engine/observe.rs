@@ -1,6 +1,8 @@
 //! What is derived from a run by watching it: series for charts, convergence, and for each fault
 //! when it was noticed and when users were served as before. Nothing here is ever read by the run.
 
+mod service;
+
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
@@ -9,11 +11,14 @@ use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Notice;
 use crate::des::queue::Seq;
+use crate::kube::KubePlane;
 use crate::kube::status::WorkloadKey;
-use crate::kube::{ByName, KubePlane};
-use crate::substrate::order::SandboxId;
+use crate::substrate::order::Owner;
 
 use super::world::World;
+use service::{Baseline, Served};
+
+pub use service::{Serving, serving};
 
 /// How long service must last to count as recovered. Design §3.1.
 pub const RECOVERED_FOR: SimDuration = SimDuration::from_secs(30);
@@ -72,22 +77,6 @@ pub struct Outcome {
     baseline: usize,
 }
 
-/// What was served when faults began. Faults of one instant share it: before the first of them is
-/// before all of them.
-#[derive(Clone, Debug)]
-struct Baseline {
-    at: SimTime,
-    /// Workloads and how many replicas of each served.
-    before: Arc<[(Arc<str>, u32)]>,
-    /// A workload that served too little at the last look. Looked at first: while it does, the others
-    /// need not be looked at, and those before it served enough when it was found.
-    witness: usize,
-    /// Since when every workload serves as before.
-    since: Option<(SimTime, Seq)>,
-    /// Whether that lasted long enough.
-    confirmed: bool,
-}
-
 /// The observer of one world.
 #[derive(Clone, Debug, Default)]
 pub struct Observer {
@@ -106,8 +95,7 @@ pub struct Observer {
     step: SimDuration,
     replicas: u32,
     roster: Roster,
-    /// What runs pods by name, and the number of the plane's roster that it was made of.
-    names: Option<(u32, Arc<ByName>)>,
+    served: Served,
 }
 
 /// Which series the workloads of a Kubernetes world have, as long as no two share one: then a sample
@@ -156,11 +144,7 @@ impl Observer {
         let steps = gap / self.step.as_micros() + 1;
         self.next_sample += SimDuration::from_micros(steps * self.step.as_micros());
         for baseline in &mut self.baselines {
-            if let Some((since, _)) = baseline.since
-                && at.since(since) > RECOVERED_FOR
-            {
-                baseline.confirmed = true;
-            }
+            baseline.pass(at);
         }
     }
 
@@ -394,11 +378,23 @@ impl Observer {
         });
     }
 
+    /// Takes over that something happened to sandboxes of these owners: how many replicas serve is to be
+    /// counted anew.
+    pub fn stirred(&mut self, owners: &[Owner], plane: &KubePlane) {
+        self.served.forget(owners, plane);
+    }
+
+    /// What is known and does not hold, one sentence each; `told`: of what [`Self::stirred`] was not told
+    /// yet.
+    pub fn breaches(&self, world: &World, told: &[Owner]) -> Vec<String> {
+        self.served.breaches(world, told)
+    }
+
     /// How many replicas of each workload serve, before a fault changes that.
-    pub fn before_fault(&self, world: &World) -> Arc<[(Arc<str>, u32)]> {
+    pub fn before_fault(&mut self, world: &World) -> Serving {
         match self.baselines.last() {
             Some(last) if last.at == world.now => last.before.clone(),
-            _ => serving(world),
+            _ => self.served.all(world),
         }
     }
 
@@ -408,16 +404,10 @@ impl Observer {
         number: u32,
         now: SimTime,
         machines: Vec<Arc<str>>,
-        before: Arc<[(Arc<str>, u32)]>,
+        before: Serving,
     ) {
         if self.baselines.last().is_none_or(|last| last.at != now) {
-            self.baselines.push(Baseline {
-                at: now,
-                before,
-                witness: 0,
-                since: None,
-                confirmed: false,
-            });
+            self.baselines.push(Baseline::new(now, before));
         }
         self.undetected.push(self.outcomes.len());
         self.outcomes.push(Outcome {
@@ -449,32 +439,9 @@ impl Observer {
         if !self.baselines.iter().any(open) {
             return;
         }
-        let roster = world.kube().map_or(0, KubePlane::roster);
-        let names = match &self.names {
-            Some((known, names)) if *known == roster => names.clone(),
-            _ => Arc::new(names_of(world)),
-        };
-        self.names = Some((roster, names.clone()));
-        let names = &*names;
+        let names = self.served.names(world);
         for baseline in self.baselines.iter_mut().filter(|baseline| open(baseline)) {
-            let is_short = |(name, count): &(Arc<str>, u32)| {
-                // What served nothing cannot serve less.
-                *count > 0 && serving_of(world, name, names) < *count
-            };
-            let (earlier, later) = baseline.before.split_at(baseline.witness);
-            let from_witness = (baseline.witness..).zip(later);
-            let short = from_witness
-                .chain((0..).zip(earlier))
-                .find(|(_, entry)| is_short(entry))
-                .map(|(index, _)| index);
-            match short {
-                Some(index) => {
-                    baseline.witness = index;
-                    baseline.since = None;
-                }
-                None if baseline.since.is_none() => baseline.since = Some((world.now, seq)),
-                None => {}
-            }
+            baseline.judge(world, seq, &mut self.served, &names);
         }
     }
 }
@@ -508,41 +475,4 @@ fn follows_kill(outcome: &Outcome, seq: Seq, world: &World) -> bool {
         .chain(seq)
         .first()
         .is_some_and(|root| root.seq == outcome.began_seq)
-}
-
-fn names_of(world: &World) -> ByName {
-    let plane = world.kube();
-    plane.map_or_else(ByName::default, KubePlane::workloads_by_name)
-}
-
-/// How many replicas of each workload really serve.
-pub fn serving(world: &World) -> Arc<[(Arc<str>, u32)]> {
-    let names = names_of(world);
-    world
-        .workloads()
-        .iter()
-        .map(|workload| {
-            let name: Arc<str> = workload.name.as_str().into();
-            let count = serving_of(world, &name, &names);
-            (name, count)
-        })
-        .collect()
-}
-
-/// How many replicas of a workload really serve: processes run on a machine that is up, the program is
-/// ready, and where requests are balanced, a rule leads to it.
-fn serving_of(world: &World, workload: &str, names: &ByName) -> u32 {
-    let serves = |sandbox: &SandboxId| world.serving(*sandbox);
-    let name = world.symbols.get(workload);
-    let running = match world.kube().zip(name) {
-        Some((plane, name)) => plane.sandboxes_anyhow(name, names).filter(serves).count(),
-        None => world
-            .sandboxes_of(workload)
-            .iter()
-            .filter(|it| serves(it))
-            .count(),
-    };
-    let running = u32::try_from(running).unwrap_or(u32::MAX);
-    let behind = name.and_then(|name| world.answering_backends(name));
-    behind.map_or(running, |behind| behind.min(running))
 }

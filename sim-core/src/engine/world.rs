@@ -4,6 +4,7 @@ use crate::api::status::WorkloadStatus;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::base::rng::Seed;
+use crate::base::room;
 use crate::base::sentence::catalogue;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
@@ -23,11 +24,13 @@ use crate::swarm::SwarmPlane;
 use super::command::{Answer, Command, MachineChange, MachineSpec, Orchestrator};
 use super::event::Event;
 use super::fault::Faults;
-use super::observe::Observer;
+use super::observe::{Observer, Serving};
 use super::trace::{Entry, Trace};
 
 /// How many events are glanced at together: their rows are a small part of the fastest cache.
 const AHEAD: usize = 16;
+/// Events between two looks at the program's room.
+const ROOM_EVERY: u64 = 1024;
 
 /// Lends a plane the machines (read-only) and its outbox, lets it act, and collects what it asks for.
 /// Macros, not functions, since each plane has an event type of its own.
@@ -300,10 +303,25 @@ impl World {
                 Plane::Kubernetes(plane) if self.observer.has_changed() => plane.take_moved(),
                 _ => Vec::new(),
             };
-            let mut observer = std::mem::take(&mut self.observer);
-            observer.sample_until(at, self, &moved);
-            self.observer = observer;
+            self.observing(|observer, world| observer.sample_until(at, world, &moved));
         }
+    }
+
+    /// How many replicas of each workload serve, before a fault changes that.
+    pub(super) fn served_before_fault(&mut self) -> Serving {
+        self.observing(|observer, world| observer.before_fault(world))
+    }
+
+    /// Lets the observer, told of what happened to the machines since, look at everything else.
+    fn observing<T>(&mut self, look: impl FnOnce(&mut Observer, &World) -> T) -> T {
+        let mut observer = std::mem::take(&mut self.observer);
+        if let Plane::Kubernetes(plane) = &self.plane {
+            observer.stirred(self.substrate.stirred(), plane);
+        }
+        self.substrate.settle_stirred();
+        let seen = look(&mut observer, self);
+        self.observer = observer;
+        seen
     }
 
     /// Handles the next event.
@@ -315,6 +333,9 @@ impl World {
         assert!(scheduled.at >= self.now, "time does not run backwards");
         self.now = scheduled.at;
         self.events += 1;
+        if self.events.is_multiple_of(ROOM_EVERY) {
+            room::keep();
+        }
         self.run.fold(&(
             scheduled.at,
             scheduled.seq,
@@ -399,9 +420,7 @@ impl World {
         }
         self.observer.change();
         if self.observer.looks_closely() {
-            let mut observer = std::mem::take(&mut self.observer);
-            observer.noted(&notices, seq, self);
-            self.observer = observer;
+            self.observing(|observer, world| observer.noted(&notices, seq, world));
         }
         self.scratch.notices = notices;
         self.scratch.notices.clear();

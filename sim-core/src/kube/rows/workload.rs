@@ -284,6 +284,9 @@ pub struct ReplicaSetRow {
     pub conditions: Vec<WorkloadCondition>,
     /// What its pods are now, kept up with every write to a pod.
     pub pods: PodCounts,
+    /// How often the sandboxes of its active pods became others: whoever counted something about them
+    /// knows by it whether the count still holds.
+    pub turnover: u32,
     /// Slot of its first pod.
     pub first_pod: u32,
     /// Pods in all, ended ones too.
@@ -339,6 +342,7 @@ impl ReplicaSetRow {
             unlabelled: 0,
             conditions: Vec::new(),
             pods: PodCounts::default(),
+            turnover: 0,
             first_pod: NO_POD,
             pods_all: 0,
             ordinal: 0,

@@ -312,6 +312,11 @@ impl Store {
         if same && flags == old.flags && status.phase == old.phase {
             return;
         }
+        if known.sandbox != status.sandbox
+            && let Some(set) = old.owner.and_then(|set| self.replica_sets.get_mut(set))
+        {
+            set.turnover = set.turnover.wrapping_add(1);
+        }
         let details = self.details.get_mut(pod.slot());
         match Arc::get_mut(&mut details.containers) {
             // Where no snapshot shares them, they are written over.
@@ -867,6 +872,9 @@ impl Store {
         let Some(set) = row.owner.and_then(|owner| self.replica_sets.get_mut(owner)) else {
             return;
         };
+        if after.active != before.active {
+            set.turnover = set.turnover.wrapping_add(1);
+        }
         let counts = &mut set.pods;
         counts.active += after.active - before.active;
         counts.ready += after.ready - before.ready;

@@ -12,7 +12,9 @@ use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::substrate::load::PATIENCE;
-use crate::substrate::order::{Backend, BalanceMode, BalancerSpec, Entry, MachineId, SandboxId};
+use crate::substrate::order::{
+    Backend, BalanceMode, BalancerSpec, Entry, MachineId, Owner, SandboxId,
+};
 use crate::substrate::{Event, Scope, Substrate};
 
 use super::flow::{Flow, Share};
@@ -216,9 +218,22 @@ impl Substrate {
         }
     }
 
+    /// Owners of sandboxes that may serve otherwise than they did, since [`Self::settle_stirred`]. A
+    /// program's becoming ready is not told of.
+    pub fn stirred(&self) -> &[Owner] {
+        &self.stirred
+    }
+
+    /// Forgets what [`Self::stirred`] told.
+    pub fn settle_stirred(&mut self) {
+        self.stirred.clear();
+    }
+
     /// Forgets a sandbox as a backend; the rules that name its address stay.
     pub(in crate::substrate) fn drop_members_of(&mut self, sandbox: SandboxId) {
-        let mut next = self.sandboxes[sandbox].first_member.take();
+        let row = &mut self.sandboxes[sandbox];
+        self.stirred.push(row.owner);
+        let mut next = row.first_member.take();
         while let Some(id) = next {
             let member = self.members[id];
             self.count_answer(member, 0);
@@ -253,7 +268,9 @@ impl Substrate {
         sandbox: SandboxId,
         scope: &mut Scope<'_>,
     ) {
-        let mut next = self.sandboxes[sandbox].first_member;
+        let row = &self.sandboxes[sandbox];
+        self.stirred.push(row.owner);
+        let mut next = row.first_member;
         let mut soonest = SimTime::MAX;
         while let Some(id) = next {
             let member = self.members[id];
