@@ -12,7 +12,7 @@ try {
     options: {
       nodes: { type: "string" },
       pods: { type: "string" },
-      seed: { type: "string", default: "1" },
+      seed: { type: "string", default: "42" },
       all: { type: "boolean", default: false },
       output: { type: "string", short: "o", default: "table" },
     },
