@@ -80,6 +80,9 @@ pub struct Call<'a> {
 
 type Verb = fn(&mut Call<'_>) -> Result<(), Problem>;
 
+/// Objects that are there, and what is said of those that are not.
+pub type Found = (Vec<(&'static Kind, Value)>, Vec<Problem>);
+
 /// Verbs, their flags and what does them.
 const VERBS: &[(&str, &[&str], Verb)] = &[
     ("annotate", edit::META_FLAGS, edit::annotate),
@@ -195,7 +198,8 @@ fn begin<'a>(
 ) -> Result<Call<'a>, Output> {
     let flags = arguments::with_implied(verb, flags);
     let misread = |message| {
-        let text = format!("error: {message}\nSee 'kubectl {verb} --help' for usage.");
+        let path = make::below::path(verb, words);
+        let text = format!("error: {message}\nSee 'kubectl {path} --help' for usage.");
         Output::error(1, text)
     };
     let arguments = Arguments::parse(words, &flags).map_err(misread)?;
@@ -479,6 +483,16 @@ impl Call<'_> {
     /// # Errors
     /// Unknown kinds, missing names, and objects that are not there.
     pub fn chosen(&self, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
+        let (found, problems) = self.looked_up(words)?;
+        Problem::all(problems)?;
+        Ok(found)
+    }
+
+    /// What words mean, and what is not there beside it.
+    ///
+    /// # Errors
+    /// Unknown kinds and missing names.
+    pub fn looked_up(&self, words: &[String]) -> Result<Found, Problem> {
         // The selector of `expose` is the Service's.
         let selector = match self.verb {
             "expose" => None,
@@ -487,6 +501,7 @@ impl Call<'_> {
         let fields = get::field_selector(self.arguments.flag("field-selector").unwrap_or(""))?;
         let many = selector.is_some() || !fields.is_empty() || self.arguments.on("all");
         let mut found = Vec::new();
+        let mut problems = Vec::new();
         for (kind, name) in self.targets(words)? {
             match name {
                 // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`visitBySelector`).
@@ -499,8 +514,12 @@ impl Call<'_> {
                         },
                     ));
                 }
-                Some(name) => found.push((kind, self.object(kind, &name)?)),
-                None if many => {
+                Some(name) => match self.object(kind, &name) {
+                    Ok(object) => found.push((kind, object)),
+                    Err(problem) => problems.push(problem),
+                },
+                // A kind alone means all of it (`ResourceTypeOrNameArgs(true, …)`).
+                None if many || self.verb == "rollout" => {
                     get::check_fields(self, kind, &fields)?;
                     let namespace =
                         (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
@@ -524,7 +543,7 @@ impl Call<'_> {
                 }
             }
         }
-        Ok(found)
+        Ok((found, problems))
     }
 
     /// What follows `-l`.
@@ -591,8 +610,9 @@ impl Call<'_> {
         words: &[String],
     ) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
         let Some(first) = words.first() else {
+            // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`missingResourceError`).
             return Err(Problem::error(
-                "Required resource not specified.\nSee 'kubectl --help' for usage.",
+                "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
             ));
         };
         if words.iter().any(|word| word.contains('/')) {

@@ -342,11 +342,10 @@ impl Item {
         let text = format!(
             "Error from server (BadRequest): {kind} in version \"{version}\" cannot be handled as a {kind}: {decoder}"
         );
-        Err(Problem {
-            text: Passage::from(text).then(refused),
-            code: 1,
-            reason: "BadRequest",
-        })
+        Err(Problem::said(
+            Passage::from(text).then(refused),
+            "BadRequest",
+        ))
     }
 
     /// Tells of fields that the server drops, if they are not errors.
@@ -544,11 +543,7 @@ fn client_side(call: &mut Call<'_>, item: &Item) -> Result<(Value, &'static str)
             "The request is invalid: patch: Invalid value: {:?}: strict decoding error: ",
             go(&change)
         );
-        return Err(Problem {
-            text: Passage::from(text).then(refused),
-            code: 1,
-            reason: "Invalid",
-        });
+        return Err(Problem::said(Passage::from(text).then(refused), "Invalid"));
     }
     match call.put(merged) {
         Ok(object) => Ok((object, "configured")),

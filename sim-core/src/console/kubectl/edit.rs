@@ -17,7 +17,7 @@ use crate::object::structural;
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, kind_of, name_of, title};
+use super::{Call, Found, kind_of, name_of, title};
 
 /// Flags of `label` and `annotate`.
 pub const META_FLAGS: &[&str] = &[
@@ -64,19 +64,33 @@ pub const PATCH_FLAGS: &[&str] = &[
 /// # Errors
 /// Objects that are not there.
 pub fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
-    if !call.arguments.has_files() {
-        return call.chosen(words);
-    }
-    let (found, problems) = super::apply::items(call)?;
+    let (found, problems) = looked_up(call, words)?;
     Problem::all(problems)?;
-    let look = |item: super::apply::Item| {
+    Ok(found)
+}
+
+/// Objects of `-f`, or of the words, and what is said of those that are not there.
+///
+/// # Errors
+/// Unknown kinds and missing names.
+pub fn looked_up(call: &Call<'_>, words: &[String]) -> Result<Found, Problem> {
+    if !call.arguments.has_files() {
+        return call.looked_up(words);
+    }
+    let (items, mut problems) = super::apply::items(call)?;
+    let mut found = Vec::new();
+    for item in items {
         let name = name_of(&item.object);
-        let object = call.read(item.kind, item.namespace(), name)?;
-        object
-            .map(|object| (item.kind, object))
-            .ok_or_else(|| Problem::server(&crate::kube::Refusal::not_found(item.kind, name)))
-    };
-    found.into_iter().map(look).collect()
+        match call.read(item.kind, item.namespace(), name) {
+            Ok(Some(object)) => found.push((item.kind, object)),
+            Ok(None) => {
+                let refusal = crate::kube::Refusal::not_found(item.kind, name);
+                problems.push(Problem::server(&refusal));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Ok((found, problems))
 }
 
 /// `scale`.
@@ -102,7 +116,11 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
         ));
     }
     let expected = expected.filter(|number| *number >= 0);
-    for (kind, object) in chosen(call, &call.arguments.words)? {
+    let (found, problems) = looked_up(call, &call.arguments.words)?;
+    if found.is_empty() && problems.is_empty() {
+        return Err(Problem::error("no objects passed to scale"));
+    }
+    for (kind, object) in found {
         let scale = call.view()?.store.definitions().of_kind(kind);
         let scale = scale.and_then(|(_, version)| version.scale.clone());
         let built_in = [
@@ -112,33 +130,18 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
             "ReplicationController",
         ];
         if scale.is_none() && (kind.custom || !built_in.contains(&kind.kind)) {
-            return Err(Problem {
-                text:
-                    "Error from server (NotFound): the server could not find the requested resource"
-                        .into(),
-                code: 1,
-                reason: "NotFound",
-            });
+            return Err(Problem::said(
+                "Error from server (NotFound): the server could not find the requested resource",
+                "NotFound",
+            ));
         }
         let was = match &scale {
             None => object.i64_at(&["spec", "replicas"]),
             Some(scale) => at(&object, &scale.spec).and_then(Value::as_i64),
         }
         .unwrap_or(0);
-        if let Some(wanted) = call.arguments.flag("resource-version")
-            && object.str_at(&["metadata", "resourceVersion"]) != Some(wanted)
-        {
-            let is = object
-                .str_at(&["metadata", "resourceVersion"])
-                .unwrap_or("");
-            return Err(Problem::error(format!(
-                "Expected resource version to be {wanted}, was {is}"
-            )));
-        }
-        if let Some(expected) = expected.filter(|expected| *expected != was) {
-            return Err(Problem::error(format!(
-                "Expected replicas to be {expected}, was {was}"
-            )));
+        if !call.dry_client() {
+            precondition(call, &object, expected, was)?;
         }
         if !call.dry_client() {
             rescale(call, kind, &object, replicas)?;
@@ -150,12 +153,41 @@ pub fn scale(call: &mut Call<'_>) -> Result<(), Problem> {
                 }
             }
         }
-        let after = call.view()?;
-        let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
-        let after = after
-            .get(kind, namespace, name_of(&object))
-            .unwrap_or(object);
+        // As it was read, with the new number.
+        let mut after = object;
+        match &scale {
+            None => after.set_path(&["spec", "replicas"], replicas.into()),
+            Some(scale) => {
+                let path: Vec<&str> = scale.spec.iter().map(|part| &**part).collect();
+                after.set_path(&path, replicas.into());
+            }
+        }
         super::printers::outcome(call, kind, &after, "scaled")?;
+    }
+    Problem::all(problems)
+}
+
+/// What `--resource-version` and `--current-replicas` ask for.
+fn precondition(
+    call: &Call<'_>,
+    object: &Value,
+    expected: Option<i64>,
+    was: i64,
+) -> Result<(), Problem> {
+    if let Some(wanted) = call.arguments.flag("resource-version")
+        && object.str_at(&["metadata", "resourceVersion"]) != Some(wanted)
+    {
+        let is = object
+            .str_at(&["metadata", "resourceVersion"])
+            .unwrap_or("");
+        return Err(Problem::error(format!(
+            "Expected resource version to be {wanted}, was {is}"
+        )));
+    }
+    if let Some(expected) = expected.filter(|expected| *expected != was) {
+        return Err(Problem::error(format!(
+            "Expected replicas to be {expected}, was {was}"
+        )));
     }
     Ok(())
 }
@@ -250,81 +282,96 @@ fn metadata(call: &mut Call<'_>, field: &str) -> Result<(), Problem> {
     if !text.is_empty() {
         return Err(Problem::error(text));
     }
-    let overwrite = call.arguments.on("overwrite");
-    let found = if call.arguments.on("local") {
+    let (found, mut problems) = if call.arguments.on("local") {
         local(call, &words)?
     } else {
-        chosen(call, &words)?
+        looked_up(call, &words)?
     };
     let is_one = found.len() == 1 && call.arguments.flag("selector").is_none() && !all;
-    for (kind, mut object) in found {
-        if call.arguments.on("list") {
-            if !is_one {
-                let (group, name) = (kind.group(), name_of(&object));
-                let heading = format!("Listing {field} for {}.{group}/{name}:\n", kind.kind);
-                call.stderr.push(heading);
-            }
-            let indent = if is_one { "" } else { " " };
-            for (key, value) in super::get::text_pairs(&object, field) {
-                call.say(&format!("{indent}{key}={value}"));
-            }
-            continue;
-        }
-        let before = object.clone();
-        let (mut added, mut removed) = (false, false);
-        let mut taken = Vec::new();
-        for change in &changes {
-            if let Some((key, value)) = change.split_once('=') {
-                let old = object.str_at(&["metadata", field, key]).map(str::to_owned);
-                if let Some(old) = old.filter(|old| old != value && !overwrite) {
-                    taken.push(format!(
-                        "'{key}' already has a value ({old}), and --overwrite is false"
-                    ));
-                    continue;
-                }
-                added |= object.str_at(&["metadata", field, key]) != Some(value);
-                object.set_path(&["metadata", field, key], value.into());
-            } else {
-                let key = change.strip_suffix('-').unwrap_or(change);
-                if object.remove_path(&["metadata", field, key]).is_some() {
-                    removed = true;
-                } else if field == "labels" {
-                    call.say(&format!("label \"{key}\" not found."));
-                }
-            }
-        }
-        if !taken.is_empty() {
-            return Err(Problem::error(&if field == "labels" {
-                taken.join("\n")
-            } else {
-                let shown: Vec<String> = taken
-                    .iter()
-                    .map(|text| text.replace(", and --overwrite is false", ""))
-                    .collect();
-                format!(
-                    "--overwrite is false but found the following declared annotation(s): {}",
-                    shown.join("; ")
-                )
-            }));
-        }
-        if object != before && !call.arguments.on("local") {
-            object = call.put(object)?;
-        }
-        let word = match (field, added, removed) {
-            ("annotations", _, _) => "annotated",
-            (_, true, true) => "modified",
-            (_, true, false) => "labeled",
-            (_, false, true) => "unlabeled",
-            (_, false, false) => "not labeled",
+    for (kind, object) in found {
+        let result = if list {
+            list_pairs(call, (kind, &object), field, is_one);
+            Ok(())
+        } else {
+            mark(call, kind, object, field, &changes)
         };
-        super::printers::outcome(call, kind, &object, word)?;
+        problems.extend(result.err());
     }
-    Ok(())
+    Problem::all(problems)
+}
+
+/// What `--list` prints of an object.
+fn list_pairs(call: &mut Call<'_>, (kind, object): (&Kind, &Value), field: &str, is_one: bool) {
+    if !is_one {
+        let (group, name) = (kind.group(), name_of(object));
+        call.say(&format!(
+            "Listing {field} for {}.{group}/{name}:",
+            kind.kind
+        ));
+    }
+    let indent = if is_one { "" } else { " " };
+    for (key, value) in super::get::text_pairs(object, field) {
+        call.say(&format!("{indent}{key}={value}"));
+    }
+}
+
+/// Puts labels or annotations to one object.
+fn mark(
+    call: &mut Call<'_>,
+    kind: &'static Kind,
+    mut object: Value,
+    field: &str,
+    changes: &[String],
+) -> Result<(), Problem> {
+    let overwrite = call.arguments.on("overwrite");
+    let before = object.clone();
+    let (mut added, mut removed) = (false, false);
+    let mut taken = Vec::new();
+    for change in changes {
+        if let Some((key, value)) = change.split_once('=') {
+            let old = object.str_at(&["metadata", field, key]).map(str::to_owned);
+            if let Some(old) = old.filter(|old| old != value && !overwrite) {
+                taken.push(format!("'{key}' already has a value ({old})"));
+                continue;
+            }
+            added |= object.str_at(&["metadata", field, key]) != Some(value);
+            object.set_path(&["metadata", field, key], value.into());
+        } else {
+            let key = change.strip_suffix('-').unwrap_or(change);
+            if object.remove_path(&["metadata", field, key]).is_some() {
+                removed = true;
+            } else if field == "labels" {
+                call.say(&format!("label \"{key}\" not found."));
+            }
+        }
+    }
+    if field == "labels" {
+        let told = taken
+            .iter()
+            .map(|text| Problem::error(format!("{text}, and --overwrite is false")));
+        Problem::all(told.collect())?;
+    } else if !taken.is_empty() {
+        return Err(Problem::error(format!(
+            "--overwrite is false but found the following declared annotation(s): {}",
+            taken.join("; ")
+        )));
+    }
+    if object != before && !call.arguments.on("local") {
+        object = call.put(object)?;
+    }
+    let word = match (field, added, removed) {
+        ("annotations", _, _) => "annotated",
+        (_, true, true) => "modified",
+        (_, true, false) => "labeled",
+        (_, false, true) => "unlabeled",
+        (_, false, false) => "not labeled",
+    };
+    super::printers::outcome(call, kind, &object, word)
 }
 
 /// Objects of files as they are written there: no server is asked.
 /// Source: `k8s.io/kubectl/pkg/cmd/label/label.go` (`Validate`).
-fn local(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
+fn local(call: &Call<'_>, words: &[String]) -> Result<Found, Problem> {
     let text = if call.arguments.flag("dry-run") == Some("server") {
         "cannot specify --local and --dry-run=server - did you mean --dry-run=client?"
     } else if !words.is_empty() {
@@ -335,10 +382,17 @@ fn local(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)
     if !text.is_empty() {
         return Err(Problem::error(text));
     }
+    written(call)
+}
+
+/// Objects of files as they are written there, and what is wrong with others.
+///
+/// # Errors
+/// Files that are not there.
+pub fn written(call: &Call<'_>) -> Result<Found, Problem> {
     let (found, problems) = super::apply::items(call)?;
-    Problem::all(problems)?;
     let objects = found.into_iter().map(|item| (item.kind, item.object));
-    Ok(objects.collect())
+    Ok((objects.collect(), problems))
 }
 
 /// Fields that a patched object has and its kind has not: the server warns of them and drops them.
@@ -369,7 +423,7 @@ pub const NO_RESOURCE: &str =
 
 /// What words name, and after it what they change.
 /// Source: `k8s.io/kubectl/pkg/cmd/util/helpers.go` (`GetResourcesAndPairs`).
-fn words_and_pairs(all: &[String], what: &str) -> Result<(Vec<String>, Vec<String>), Problem> {
+pub fn words_and_pairs(all: &[String], what: &str) -> Result<(Vec<String>, Vec<String>), Problem> {
     let is_pair = |word: &String| {
         word.contains('=') && !word.starts_with('=') || word.ends_with('-') && word != "-"
     };
@@ -497,23 +551,21 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
     if call.arguments.flag("type") != Some("json")
         && let Some(word) = no_object(&change)
     {
-        return Err(Problem {
-            text: format!(
+        return Err(Problem::said(
+            format!(
                 "Error from server (BadRequest): error decoding patch: json: cannot unmarshal {word} into Go value of type map[string]interface {{}}"
-            ).into(),
-            code: 1,
-            reason: "BadRequest",
-        });
+            ),
+            "BadRequest",
+        ));
     }
     if call.arguments.flag("type") == Some("json") && change.as_list().is_none() {
         let word = no_object(&change).unwrap_or("object");
-        return Err(Problem {
-            text: format!(
+        return Err(Problem::said(
+            format!(
                 "Error from server (BadRequest): json: cannot unmarshal {word} into Go value of type jsonpatch.Patch"
-            ).into(),
-            code: 1,
-            reason: "BadRequest",
-        });
+            ),
+            "BadRequest",
+        ));
     }
     let subresource = call.arguments.flag("subresource").unwrap_or("").to_owned();
     if !matches!(subresource.as_str(), "" | "status" | "scale" | "resize") {
@@ -525,72 +577,88 @@ pub fn patch(call: &mut Call<'_>) -> Result<(), Problem> {
         .arguments
         .flag("type")
         .unwrap_or("strategic")
-        .to_owned();
-    for (kind, object) in chosen(call, &call.arguments.words)? {
-        let patched = match mode.as_str() {
-            "merge" => patches::merge(&object, &change),
-            "json" => patches::json_patch(&object, &change).map_err(|_| Problem {
-                text: "The request is invalid: the server rejected our request due to an error in our request".into(),
-                code: 1,
-                reason: "Invalid",
-            })?,
-            "strategic" if kind.custom => {
-                return Err(Problem {
-                    text: "Error from server (UnsupportedMediaType): the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml".into(),
-                    code: 1,
-                    reason: "UnsupportedMediaType",
-                });
-            }
-            "strategic" => {
-                let known = patches::schema(kind.api_version, kind.kind);
-                patches::strategic(&object, &change, known.as_ref()).map_err(|error| Problem { text: format!("Error from server: {error}").into(), code: 1, reason: "" })?
-            }
-            other => return Err(Problem::error(format!("--type must be one of [json merge strategic], not \"{other}\""))),
-        };
-        if call.arguments.on("local") {
-            super::printers::outcome(call, kind, &patched, "patched")?;
-            continue;
+        .to_ascii_lowercase();
+    if !matches!(mode.as_str(), "json" | "merge" | "strategic") {
+        return Err(Problem::error(format!(
+            "--type must be one of [json merge strategic], not \"{mode}\""
+        )));
+    }
+    let (found, mut problems) = if call.arguments.on("local") {
+        written(call)?
+    } else {
+        looked_up(call, &call.arguments.words)?
+    };
+    if found.is_empty() && problems.is_empty() {
+        return Err(Problem::error("no objects passed to patch"));
+    }
+    for (kind, object) in found {
+        let result = patch_one(call, (kind, object), (&mode, &change), &subresource);
+        problems.extend(result.err());
+    }
+    Problem::all(problems)
+}
+
+/// An object as a patch makes it.
+fn patched(kind: &Kind, object: &Value, mode: &str, change: &Value) -> Result<Value, Problem> {
+    match mode {
+        "merge" => Ok(patches::merge(object, change)),
+        "json" => patches::json_patch(object, change).map_err(|_| Problem::said("The request is invalid: the server rejected our request due to an error in our request", "Invalid")),
+        // Source: `k8s.io/kubectl/pkg/cmd/patch/patch.go` (`RunPatch`).
+        "strategic" if kind.custom => Err(Problem::error(format!("application/strategic-merge-patch+json is not supported by {}, Kind={}: the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml", kind.api_version, kind.kind))),
+        _ => {
+            let known = patches::schema(kind.api_version, kind.kind);
+            let patched = patches::strategic(object, change, known.as_ref());
+            patched.map_err(|error| Problem::said(format!("Error from server: {error}"), ""))
         }
-        for path in unknown(call, kind, &patched)? {
-            call.stderr
-                .push(format!("Warning: unknown field \"{path}\"\n"));
-        }
-        let same = patched == object;
-        if !same && let Some(field) = broken_map(&patched) {
-            return Err(Problem {
-                text: format!(
-                    "Error from server (BadRequest): unable to decode patched object: {field}"
-                )
-                .into(),
-                code: 1,
-                reason: "BadRequest",
-            });
-        }
-        let after = match subresource.as_str() {
-            _ if same => object.clone(),
-            "status" => call.put_status(patched)?,
-            "resize" => call.put_size(patched)?,
-            "scale" => {
-                let replicas = change.i64_at(&["spec", "replicas"]);
-                let replicas = replicas.or_else(|| object.i64_at(&["spec", "replicas"]));
-                rescale(call, kind, &object, replicas.unwrap_or(0))?
-            }
-            _ => call
-                .put(patched)
-                .map_err(|problem| unconverted(problem, &mode, &change))?,
-        };
-        let unmoved = same
-            || after.path(&["metadata", "resourceVersion"])
-                == object.path(&["metadata", "resourceVersion"])
-                && !call.dry();
-        let word = if unmoved {
+    }
+}
+
+fn patch_one(
+    call: &mut Call<'_>,
+    (kind, object): (&'static Kind, Value),
+    (mode, change): (&str, &Value),
+    subresource: &str,
+) -> Result<(), Problem> {
+    let patched = patched(kind, &object, mode, change)?;
+    let said = |same: bool| {
+        if same {
             "patched (no change)"
         } else {
             "patched"
-        };
-        super::printers::outcome(call, kind, &after, word)?;
+        }
+    };
+    let same = patched == object;
+    if call.arguments.on("local") {
+        return super::printers::outcome(call, kind, &patched, said(same));
     }
-    Ok(())
+    for path in unknown(call, kind, &patched)? {
+        call.stderr
+            .push(format!("Warning: unknown field \"{path}\"\n"));
+    }
+    if !same && let Some(field) = broken_map(&patched) {
+        return Err(Problem::said(
+            format!("Error from server (BadRequest): unable to decode patched object: {field}"),
+            "BadRequest",
+        ));
+    }
+    let after = match subresource {
+        _ if same => object.clone(),
+        "status" => call.put_status(patched)?,
+        "resize" => call.put_size(patched)?,
+        "scale" => {
+            let replicas = change.i64_at(&["spec", "replicas"]);
+            let replicas = replicas.or_else(|| object.i64_at(&["spec", "replicas"]));
+            rescale(call, kind, &object, replicas.unwrap_or(0))?
+        }
+        _ => call
+            .put(patched)
+            .map_err(|problem| unconverted(problem, mode, change))?,
+    };
+    let unmoved = same
+        || after.path(&["metadata", "resourceVersion"])
+            == object.path(&["metadata", "resourceVersion"])
+            && !call.dry();
+    super::printers::outcome(call, kind, &after, said(unmoved))
 }
 
 /// `cordon`.

@@ -259,17 +259,16 @@ pub fn unselectable(kind: &Kind, fields: &[(String, String, bool)]) -> Option<St
 fn unfindable(call: &Call<'_>, kind: &Kind, said: &str) -> Problem {
     let slash = if kind.group().is_empty() { "/" } else { "" };
     let flag = |name: &str| call.arguments.flag(name).unwrap_or("").to_owned();
-    Problem {
-        text: format!(
+    Problem::said(
+        format!(
             "Error from server (BadRequest): Unable to find \"{slash}{}, Resource={}\" that match label selector {:?}, field selector {:?}: {said}",
             kind.api_version,
             kind.plural,
             flag("selector"),
             flag("field-selector")
-        ).into(),
-        code: 1,
-        reason: "BadRequest",
-    }
+        ),
+        "BadRequest",
+    )
 }
 
 /// `get -f`: the stored objects that files name.

@@ -300,10 +300,11 @@ fn log_since(call: &Call<'_>) -> Result<SimTime, Problem> {
 fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Problem> {
     may_enter(call, "get", "log", pod)?;
     let previous = call.arguments.on("previous");
-    let bad = |text: Passage| Problem {
-        text: Passage::from("Error from server (BadRequest): ").then(text),
-        code: 1,
-        reason: "BadRequest",
+    let bad = |text: Passage| {
+        Problem::said(
+            Passage::from("Error from server (BadRequest): ").then(text),
+            "BadRequest",
+        )
     };
     let Some(id) = machine_container(call, pod, container, previous)? else {
         let name = name_of(pod);
@@ -450,11 +451,8 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         if output.code == 0 {
             return Ok(());
         }
-        return Err(Problem {
-            text: format!("command terminated with exit code {}", output.code).into(),
-            code: output.code,
-            reason: "",
-        });
+        let text = format!("command terminated with exit code {}", output.code);
+        return Err(Problem::said(text, "").ending(output.code));
     }
     if code == 0 {
         let said = catalogue::PRINT_UNKNOWN.plain();
@@ -469,9 +467,5 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         ),
         code => format!("command terminated with exit code {code}"),
     };
-    Err(Problem {
-        text: text.into(),
-        code: if code == 127 { 1 } else { code },
-        reason: "",
-    })
+    Err(Problem::said(text, "").ending(if code == 127 { 1 } else { code }))
 }

@@ -1,6 +1,7 @@
 //! Verbs that make objects from words: create, and below it run, expose and the other generators.
 
 pub mod autoscale;
+pub mod below;
 pub mod data;
 pub mod expose;
 pub mod generators;
@@ -91,11 +92,7 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let words = call.arguments.words.clone();
     let Some(word) = words.first() else {
-        return Err(Problem {
-            text: "Error: must specify one of -f and -k".into(),
-            code: 1,
-            reason: "",
-        });
+        return Err(Problem::said("Error: must specify one of -f and -k", ""));
     };
     let exactly = |count: usize| one_name(&words, count);
     match word.as_str() {
@@ -149,14 +146,9 @@ pub fn create(call: &mut Call<'_>) -> Result<(), Problem> {
             // What stands without -f is taken for a command.
             // Source: `k8s.io/kubectl/pkg/cmd/create/create.go` (`NewCmdCreate`).
             let unknown = words.join(" ");
-            Err(Problem {
-                text: format!(
+            Err(Problem::said(format!(
                     "Error: must specify one of -f and -k\n\nerror: unknown command {unknown:?}\nSee 'kubectl create -h' for help and examples"
-                )
-                .into(),
-                code: 1,
-                reason: "",
-            })
+                ), ""))
         }),
     }
 }
@@ -167,22 +159,7 @@ pub(super) fn one_name(words: &[String], count: usize) -> Result<(), Problem> {
     if words.len() == count {
         return Ok(());
     }
-    let plain = words
-        .iter()
-        .take(count - 1)
-        .map(|word| match word.as_str() {
-            "cj" => "cronjob",
-            "cm" => "configmap",
-            "deploy" | "dep" => "deployment",
-            "ing" => "ingress",
-            "ns" => "namespace",
-            "pc" => "priorityclass",
-            "pdb" => "poddisruptionbudget",
-            "resourcequota" => "quota",
-            "sa" => "serviceaccount",
-            "svc" => "service",
-            other => other,
-        });
+    let plain = words.iter().take(count - 1).map(|word| below::plain(word));
     let path: Vec<&str> = plain.collect();
     Err(Problem::error(format!(
         "exactly one NAME is required, got {}\nSee 'kubectl create {} -h' for help and examples",
@@ -290,7 +267,7 @@ fn doing(kind: &Kind) -> Option<&'static str> {
 }
 
 /// A refusal's own message, from what kubectl makes of it elsewhere.
-fn whole(problem: &Problem, kind: &Kind) -> String {
+pub fn whole(problem: &Problem, kind: &Kind) -> String {
     if problem.reason != "Invalid" {
         let text = problem.text.split_once("): ").map(|(_, text)| text);
         return text.unwrap_or(&problem.text).to_owned();

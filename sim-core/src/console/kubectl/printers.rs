@@ -61,7 +61,7 @@ const FORMATS: [(&str, bool); 14] = [
 const WHOLE: [&str; 5] = ["json", "kyaml", "name", "wide", "yaml"];
 
 /// Verbs that print what became of an object as `-o` asks.
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "annotate",
     "apply",
     "autoscale",
@@ -74,6 +74,7 @@ const VERBS: [&str; 14] = [
     "run",
     "scale",
     "set",
+    "taint",
     "wait",
     "rollout",
 ];

@@ -5,6 +5,7 @@ use crate::base::sorted::SortedSet;
 use crate::console::Output;
 use crate::kube::Refusal;
 use crate::kube::apiserver::refusal::UNREACHABLE;
+use crate::kube::kinds;
 
 /// What went wrong, ready to be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +16,30 @@ pub struct Problem {
     pub code: i32,
     /// `reason` of the API server's refusal, if it was one.
     pub reason: &'static str,
+    /// What was being done: told of an invalid object only where others fail beside it.
+    pub doing: Option<Box<str>>,
 }
 
 impl Problem {
+    /// What is printed, with the reason of a server's refusal.
+    pub fn said(text: impl Into<Passage>, reason: &'static str) -> Self {
+        Self {
+            text: text.into(),
+            code: 1,
+            reason,
+            doing: None,
+        }
+    }
+
+    /// With another exit code.
+    #[must_use]
+    pub fn ending(self, code: i32) -> Self {
+        Self { code, ..self }
+    }
+
     /// `error: …`.
     pub fn error(message: impl Into<Passage>) -> Self {
-        Self {
-            text: Passage::from("error: ").then(message),
-            code: 1,
-            reason: "",
-        }
+        Self::said(Passage::from("error: ").then(message), "")
     }
 
     /// An object whose kind the cluster does not serve: its name and namespace, and its file.
@@ -38,60 +53,67 @@ impl Problem {
 
     /// An ending without further text.
     pub fn code(code: i32) -> Self {
-        Self {
-            text: Passage::default(),
-            code,
-            reason: "",
-        }
+        Self::said("", "").ending(code)
     }
 
     /// The API server's refusal.
     pub fn server(refusal: &Refusal) -> Self {
-        Self {
-            text: text(refusal),
-            code: 1,
-            reason: refusal.reason,
-        }
+        Self::said(text(refusal), refusal.reason)
     }
 
     /// Says what was being done: `error when creating "f.yaml": …`. Invalid objects do not tell.
     pub fn when(mut self, doing: &str, source: &str) -> Self {
+        let doing = format!("error when {doing} \"{source}\": ");
         if self.text.starts_with("The ") {
+            self.doing = Some(doing.into());
             return self;
         }
         let at = self.text.find(": ").map_or(0, |at| at + 2);
-        let doing = format!("error when {doing} \"{source}\": ");
         self.text = self.text.with_inside(at, &doing);
         self
     }
 
-    /// Several, one per line; none is success.
+    /// Several, one per line; none is success. More than one are told without `error: `, and invalid
+    /// objects in the server's words. Source: `pkg/cmd/util/helpers.go` (`MultipleErrors`).
     ///
     /// # Errors
     /// If there is any.
-    pub fn all(problems: Vec<Self>) -> Result<(), Self> {
-        if problems.is_empty() {
-            return Ok(());
+    pub fn all(mut problems: Vec<Self>) -> Result<(), Self> {
+        if problems.len() < 2 {
+            return problems.pop().map_or(Ok(()), Err);
         }
-        let texts = problems.into_iter().enumerate().map(|(place, problem)| {
-            let end = if place > 0 { "\n" } else { "" };
-            Passage::from(end).then(problem.text.trimmed())
-        });
-        Err(Self {
-            text: texts.collect(),
-            code: 1,
-            reason: "",
-        })
+        let texts = problems
+            .into_iter()
+            .map(|problem| problem.listed().then("\n"));
+        Err(Self::said(texts.collect::<Passage>().trimmed(), ""))
+    }
+
+    /// As it is told beside others.
+    fn listed(self) -> Passage {
+        let text = self.text.trimmed();
+        let invalid = text
+            .strip_prefix("The ")
+            .filter(|_| self.reason == "Invalid");
+        let Some((head, _)) = invalid.and_then(|rest| rest.split_once(" is invalid: ")) else {
+            return text.without_start("error: ");
+        };
+        let (kind, name) = head.split_once(' ').unwrap_or((head, ""));
+        let known = kinds::KINDS.iter().find(|known| known.kind == kind);
+        let whole = known.map_or_else(|| kind.to_owned(), kinds::Kind::qualified);
+        let start = format!("The {head} is invalid: ");
+        let doing = self.doing.as_deref().unwrap_or("");
+        let head = format!("Error from server (Invalid): {doing}{whole} {name} is invalid: ");
+        let causes = text.without_start(&start);
+        match causes.strip_prefix("\n* ") {
+            Some(list) => format!("{head}[{}]", list.replace("\n* ", ", ")).into(),
+            None => Passage::from(head).then(causes),
+        }
     }
 }
 
 impl From<Output> for Problem {
     fn from(output: Output) -> Self {
-        Self {
-            text: Passage::from("error: ").then(output.stderr),
-            code: output.code,
-            reason: "",
-        }
+        Self::error(output.stderr).ending(output.code)
     }
 }
 

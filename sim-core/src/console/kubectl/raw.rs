@@ -24,12 +24,10 @@ struct Place {
 }
 
 fn unknown() -> Problem {
-    Problem {
-        text: "Error from server (NotFound): the server could not find the requested resource"
-            .into(),
-        code: 1,
-        reason: "NotFound",
-    }
+    Problem::said(
+        "Error from server (NotFound): the server could not find the requested resource",
+        "NotFound",
+    )
 }
 
 /// `/api/v1/namespaces/N/pods/NAME/status`, `/apis/apps/v1/deployments`, …
@@ -78,10 +76,11 @@ fn body(call: &Call<'_>) -> Result<Value, Problem> {
         }
     };
     let text = text.trim().trim_start_matches("---").trim();
-    Value::parse_json(text).map_err(|error| Problem {
-        text: format!("Error from server (BadRequest): {}", error.message).into(),
-        code: 1,
-        reason: "BadRequest",
+    Value::parse_json(text).map_err(|error| {
+        Problem::said(
+            format!("Error from server (BadRequest): {}", error.message),
+            "BadRequest",
+        )
     })
 }
 

@@ -3,7 +3,10 @@
 pub mod revisions;
 pub mod status;
 
+use std::sync::Arc;
+
 use crate::base::time::SimDuration;
+use crate::kube::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
@@ -52,56 +55,68 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
             words.join(" ")
         )));
     }
-    let chosen = if rest.is_empty() && call.arguments.has_files() {
-        let (found, problems) = apply::items(call)?;
-        Problem::all(problems)?;
-        found
-            .iter()
-            .map(|item| Ok((item.kind, call.object(item.kind, name_of(&item.object))?)))
-            .collect::<Result<Vec<_>, Problem>>()?
-    } else {
-        call.chosen(rest)?
-    };
-    for (kind, object) in chosen {
-        supported(kind, name_of(&object), verb)?;
-        let name = name_of(&object).to_owned();
-        match verb.as_str() {
-            "status" => watch(call, kind, &name)?,
-            "history" => history(call, kind, &object)?,
-            "undo" => undo(call, kind, object)?,
-            "restart" => {
-                if paused(&object) {
-                    return Err(Problem::error(format!(
-                        "deployments.apps \"{name}\" can't restart paused deployment (run rollout resume first)"
-                    )));
-                }
-                let mut object = object;
-                let now = call.now().rfc3339();
-                object.set_path(
-                    &["spec", "template", "metadata", "annotations", RESTARTED],
-                    now.into(),
-                );
-                change(call, kind, object, "restarted")?;
+    if rest.is_empty() && !call.arguments.has_files() {
+        return Err(Problem::error("required resource not specified"));
+    }
+    let (found, mut problems) = super::edit::looked_up(call, rest)?;
+    if found.is_empty()
+        && problems.is_empty()
+        && matches!(verb.as_str(), "pause" | "restart" | "resume" | "status")
+    {
+        let place = format!("No resources found in {} namespace.\n", call.namespace);
+        call.stderr.push(place);
+    }
+    for (kind, object) in found {
+        problems.extend(one(call, verb, kind, object).err());
+    }
+    Problem::all(problems)
+}
+
+/// What a subcommand does with one object.
+fn one(call: &mut Call<'_>, verb: &str, kind: &'static Kind, object: Value) -> Result<(), Problem> {
+    supported(kind, name_of(&object), verb)?;
+    let name = name_of(&object).to_owned();
+    match verb {
+        "status" => watch(call, kind, &name),
+        "history" => history(call, kind, &object),
+        "undo" => undo(call, kind, object),
+        "restart" => restart(call, kind, object),
+        _ => {
+            let pause = verb == "pause";
+            if paused(&object) == pause {
+                let word = if pause { "already" } else { "not" };
+                return Err(Problem::error(format!(
+                    "deployments.apps \"{name}\" is {word} paused"
+                )));
             }
-            _ => {
-                let pause = verb == "pause";
-                if paused(&object) == pause {
-                    let word = if pause { "already" } else { "not" };
-                    return Err(Problem::error(format!(
-                        "deployments.apps \"{name}\" is {word} paused"
-                    )));
-                }
-                let mut object = object;
-                if pause {
-                    object.set_path(&["spec", "paused"], true.into());
-                } else {
-                    object.remove_path(&["spec", "paused"]);
-                }
-                change(call, kind, object, if pause { "paused" } else { "resumed" })?;
+            let mut object = object;
+            if pause {
+                object.set_path(&["spec", "paused"], true.into());
+            } else {
+                object.remove_path(&["spec", "paused"]);
             }
+            change(call, kind, object, if pause { "paused" } else { "resumed" })
         }
     }
-    Ok(())
+}
+
+/// Source: `k8s.io/kubectl/pkg/polymorphichelpers/objectrestarter.go`.
+fn restart(call: &mut Call<'_>, kind: &'static Kind, mut object: Value) -> Result<(), Problem> {
+    let name = name_of(&object);
+    if paused(&object) {
+        return Err(Problem::error(format!(
+            "deployments.apps \"{name}\" can't restart paused deployment (run rollout resume first)"
+        )));
+    }
+    let path = ["spec", "template", "metadata", "annotations", RESTARTED];
+    let now = Value::from(call.now().rfc3339());
+    if object.path(&path) == Some(&now) {
+        return Err(Problem::error(format!(
+            "failed to create patch for {name}: if restart has already been triggered within the past second, please wait before attempting to trigger another"
+        )));
+    }
+    object.set_path(&path, now);
+    change(call, kind, object, "restarted")
 }
 
 fn supported(kind: &Kind, name: &str, verb: &str) -> Result<(), Problem> {
@@ -127,11 +142,17 @@ fn paused(object: &Value) -> bool {
     object.path(&["spec", "paused"]).and_then(Value::as_bool) == Some(true)
 }
 
-fn change(call: &mut Call<'_>, kind: &Kind, object: Value, word: &str) -> Result<(), Problem> {
-    let line = format!("{} {word}{}", title(kind, name_of(&object)), call.suffix());
-    call.put(object)?;
-    call.say(&line);
-    Ok(())
+fn change(
+    call: &mut Call<'_>,
+    kind: &'static Kind,
+    object: Value,
+    word: &str,
+) -> Result<(), Problem> {
+    let made = call.put(object).map_err(|problem| {
+        let why = super::make::whole(&problem, kind);
+        Problem::error(format!("failed to patch: {why}"))
+    })?;
+    super::printers::outcome(call, kind, &made, word)
 }
 
 fn watch(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
@@ -189,7 +210,7 @@ fn asked(call: &Call<'_>, flag: &str) -> Result<i64, Problem> {
 fn history(call: &mut Call<'_>, kind: &Kind, object: &Value) -> Result<(), Problem> {
     let wanted = asked(call, "revision")?;
     let list = revisions::of(call, kind, object)?;
-    if call.arguments.flag("output").is_some() {
+    if *call.format != super::printers::Format::Plain {
         return history_objects(call, kind, object, wanted, &list);
     }
     let shown = title(kind, name_of(object));
@@ -263,15 +284,32 @@ fn history_objects(
     Ok(())
 }
 
-fn undo(call: &mut Call<'_>, kind: &Kind, object: Value) -> Result<(), Problem> {
+/// Annotations of a Deployment that stay what they are. Source: `rollback.go` (`annotationsToSkip`).
+const KEPT: [&str; 6] = [
+    LAST_APPLIED,
+    "deployment.kubernetes.io/revision",
+    "deployment.kubernetes.io/revision-history",
+    "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas",
+    "deprecated.deployment.rollback.to",
+];
+
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+fn undo(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(), Problem> {
     let wanted = asked(call, "to-revision")?;
     let name = name_of(&object).to_owned();
-    let deployment = kind.kind == "Deployment";
-    if deployment && paused(&object) {
-        return Err(Problem::error(
-            "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again",
+    // Source: `k8s.io/kubectl/pkg/cmd/rollout/rollout_undo.go`.
+    if object
+        .path(&["metadata", "annotations", LAST_APPLIED])
+        .is_some()
+    {
+        call.stderr.push(format!(
+            "Warning: resource {}/{name} was previously managed with 'kubectl apply'. Rolling back will not update the {LAST_APPLIED} annotation, which may cause unexpected behavior on future 'kubectl apply' operations. Consider using 'kubectl apply' with your previous configuration file instead.\n",
+            kind.plural
         ));
     }
+    let deployment = kind.kind == "Deployment";
     let list = revisions::of(call, kind, &object)?;
     let target = if wanted > 0 {
         list.iter()
@@ -281,49 +319,62 @@ fn undo(call: &mut Call<'_>, kind: &Kind, object: Value) -> Result<(), Problem> 
                     "unable to find specified revision {wanted} in history"
                 ))
             })?
-    } else if deployment {
-        let current = revisions::number(&object);
-        list.iter()
-            .rev()
-            .find(|revision| revision.number < current)
-            .ok_or_else(|| {
-                Problem::error(format!(
-                    "no rollout history found for deployment \"{name}\""
-                ))
-            })?
     } else {
-        list.len()
-            .checked_sub(2)
-            .and_then(|at| list.get(at))
-            .ok_or_else(|| Problem::error("no last revision to roll back to"))?
+        let before = list.len().checked_sub(2).and_then(|at| list.get(at));
+        before.ok_or_else(|| {
+            Problem::error(if deployment {
+                format!("no rollout history found for deployment \"{name}\"")
+            } else {
+                "no last revision to roll back to".to_owned()
+            })
+        })?
     };
     let mut template = target.template.clone();
     // What the Deployment controller adds to its ReplicaSets' templates.
     template.remove_path(&["metadata", "labels", "pod-template-hash"]);
+    if call.dry_client() {
+        let word = describe::template(&template);
+        return super::printers::outcome(call, kind, &object, word.trim_end());
+    }
+    if deployment && paused(&object) {
+        return Err(Problem::error(
+            "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again",
+        ));
+    }
     if object.path(&["spec", "template"]) == Some(&template) {
-        let line = format!(
-            "{} skipped rollback (current template already matches revision {})",
-            title(kind, &name),
-            target.number
-        );
-        call.say(&line);
-        return Ok(());
+        let word = format!("skipped rollback (current template already matches revision {wanted})");
+        return super::printers::outcome(call, kind, &object, &word);
     }
-    if call
-        .arguments
-        .flag("dry-run")
-        .is_some_and(|way| way != "none" && way != "server")
-    {
-        let line = format!(
-            "{} {}",
-            title(kind, &name),
-            describe::template(&template).trim_end()
-        );
-        let line = format!("{line}{}", call.suffix());
-        call.say(&line);
-        return Ok(());
+    let mut made = object.clone();
+    made.set_path(&["spec", "template"], template);
+    if deployment {
+        let path = ["metadata", "annotations"];
+        let mut annotations = Value::map();
+        let entries = |from: &Value, ours: bool, to: &mut Value| {
+            for (key, value) in from.as_map().into_iter().flat_map(|map| map.iter()) {
+                if KEPT.contains(&&**key) == ours {
+                    to.set(key, value.clone());
+                }
+            }
+        };
+        if let Some(own) = made.path(&path) {
+            entries(own, true, &mut annotations);
+        }
+        entries(&target.annotations, false, &mut annotations);
+        made.set_path(&path, annotations);
     }
-    let mut object = object;
-    object.set_path(&["spec", "template"], template);
-    change(call, kind, object, "rolled back")
+    // The rollback is the work of the client's library, under its own name.
+    let namespace = made.str_at(&["metadata", "namespace"]).unwrap_or("").into();
+    let request = Request::As {
+        manager: "kubectl".into(),
+        request: Arc::new(Request::Update {
+            object: made,
+            namespace,
+        }),
+    };
+    call.send(request).map_err(|problem| {
+        let why = super::make::whole(&problem, kind);
+        Problem::error(format!("failed restoring revision {wanted}: {why}"))
+    })?;
+    super::printers::outcome(call, kind, &object, "rolled back")
 }

@@ -1,12 +1,13 @@
 //! `kubectl set image|env|resources|selector|serviceaccount|subject`.
 //! Source: `k8s.io/kubectl/pkg/cmd/set`.
 
+use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
 use crate::base::sentence::Sentence;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
-use super::edit::{NO_RESOURCE, chosen};
+use super::edit::{self, NO_RESOURCE};
 use super::problem::Problem;
 use super::{Call, make, name_of};
 
@@ -96,28 +97,83 @@ fn each_container(
     count
 }
 
-/// Writes an object that changed and says so; one that did not is passed over in silence.
+/// What is to be changed: objects of the server, or of files alone with `--local`.
+///
+/// # Errors
+/// Objects that are not there.
+fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
+    let (found, problems) = if call.arguments.on("local") {
+        if !words.is_empty() {
+            // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`LocalResourceError`).
+            return Err(Problem::error(
+                "you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'",
+            ));
+        }
+        if call.arguments.flag("dry-run") == Some("server") {
+            return Err(Problem::error(
+                "cannot specify --local and --dry-run=server - did you mean --dry-run=client?",
+            ));
+        }
+        edit::written(call)?
+    } else {
+        edit::looked_up(call, words)?
+    };
+    Problem::all(problems)?;
+    Ok(found)
+}
+
+/// How a change ends.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    /// What is said of it.
+    done: &'static str,
+    /// What is said before the server's refusal.
+    failed: &'static str,
+    /// Whether an object that stays as it is is passed over in silence.
+    passes: bool,
+}
+
+/// Writes an object and says so.
 fn finish(
     call: &mut Call<'_>,
     kind: &'static Kind,
     before: &Value,
     object: Value,
-    words: &str,
+    ending: Ending,
 ) -> Result<(), Problem> {
-    if object == *before {
+    if object == *before && ending.passes {
         return Ok(());
     }
-    let made = if call.arguments.on("local") {
-        object
+    let made = if call.arguments.on("local") || call.dry_client() {
+        // Written by the client's own encoder.
+        make::zero::filled(&object)
     } else {
-        call.put(object)?
+        call.put(object).map_err(|problem| {
+            if ending.failed.is_empty() {
+                return problem;
+            }
+            Problem::error(format!("{} {}", ending.failed, make::whole(&problem, kind)))
+        })?
     };
-    super::printers::outcome(call, kind, &made, words)
+    super::printers::outcome(call, kind, &made, ending.done)
+}
+
+/// What has no pods. Source: `k8s.io/kubectl/pkg/polymorphichelpers/updatepodspec.go`.
+fn no_pods(kind: &Kind, object: &Value) -> Problem {
+    let group = match kind.api_version.split_once('/') {
+        Some((_, version)) => version,
+        None => kind.api_version,
+    };
+    Problem::error(format!(
+        "{}/{} the object is not a pod or does not have a pod template: *{group}.{}",
+        kind.plural,
+        name_of(object),
+        kind.kind
+    ))
 }
 
 fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
-    let (changes, rest): (Vec<String>, Vec<String>) =
-        words.iter().cloned().partition(|word| word.contains('='));
+    let (rest, changes) = edit::words_and_pairs(words, "image")?;
     // Source: `k8s.io/kubectl/pkg/cmd/set/set_image.go` (`Validate`).
     let mut faults = Vec::new();
     if call.arguments.on("all") && call.arguments.flag("selector").is_some() {
@@ -133,13 +189,14 @@ fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             "all containers are already specified by *, but saw more than one container_name=container_image pairs",
         );
     }
-    match faults.as_slice() {
-        [] => {}
-        [one] => return Err(Problem::error(*one)),
-        all => return Err(Problem::error(format!("[{}]", all.join(", ")))),
-    }
+    Problem::all(faults.into_iter().map(Problem::error).collect())?;
+    let mut problems = Vec::new();
     for (kind, mut object) in chosen(call, &rest)? {
         let before = object.clone();
+        if pod_spec(kind).is_none() {
+            problems.push(no_pods(kind, &object));
+            continue;
+        }
         for change in &changes {
             let (name, image) = change.split_once('=').unwrap_or((change, ""));
             let hits = each_container(
@@ -150,14 +207,33 @@ fn image(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
                 &mut |container| container.set("image", image.into()),
             );
             if hits == 0 {
-                return Err(Problem::error(format!(
+                problems.push(Problem::error(format!(
                     "unable to find container named \"{name}\""
                 )));
             }
         }
-        finish(call, kind, &before, object, "image updated")?;
+        let ending = Ending {
+            done: "image updated",
+            failed: "failed to patch image update to pod template:",
+            passes: true,
+        };
+        problems.extend(finish(call, kind, &before, object, ending).err());
     }
-    Ok(())
+    told(problems)
+}
+
+/// Several problems of this verb keep their `error: `, which is part of what most of them say.
+fn told(problems: Vec<Problem>) -> Result<(), Problem> {
+    if problems.len() < 2 {
+        return Problem::all(problems);
+    }
+    let lines = problems.iter().enumerate().map(|(place, problem)| {
+        let end = if place > 0 { "\n" } else { "" };
+        let failed = problem.text.strip_prefix("error: ");
+        let failed = failed.filter(|text| text.starts_with("failed to patch"));
+        format!("{end}{}", failed.unwrap_or(&problem.text))
+    });
+    Err(Problem::said(lines.collect::<String>(), ""))
 }
 
 /// `*` and `?` in names of containers.
@@ -173,90 +249,140 @@ fn fits(pattern: &str, name: &str) -> bool {
 /// A variable to set, with its value or where that comes from.
 type Variable = (String, Value);
 
-fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
-    let is_change = |word: &String| {
-        word.contains('=') || (word.ends_with('-') && !word.contains('/') && word.len() > 1)
-    };
-    let (mut changes, rest): (Vec<String>, Vec<String>) =
-        words.iter().cloned().partition(is_change);
-    changes.extend(call.arguments.all("env"));
-    let mut set: Vec<Variable> = Vec::new();
-    let mut gone: Vec<String> = Vec::new();
-    for change in &changes {
-        match change.split_once('=') {
-            Some((name, value)) => {
-                set.push((name.to_owned(), Value::object([("value", value.into())])));
+/// Which variables change: those to set, and those to take away.
+type Changes = (Vec<Variable>, Vec<String>);
+
+/// What the words and flags of `set env` ask for.
+/// Source: `k8s.io/kubectl/pkg/cmd/set/env/env_parse.go` (`parseIntoEnvVar`).
+fn env_changes(call: &mut Call<'_>, changes: &[String]) -> Result<Changes, Problem> {
+    let (mut set, mut gone): (Vec<Variable>, Vec<String>) = (Vec::new(), Vec::new());
+    let variable =
+        |name: &str, value: &str| (name.to_owned(), Value::object([("value", value.into())]));
+    for change in changes {
+        if change == "-" {
+            for line in call.input.lines() {
+                let line = line.split('#').next().unwrap_or("");
+                set.extend(
+                    line.split_once('=')
+                        .map(|(name, value)| variable(name, value)),
+                );
             }
-            None => gone.push(change.trim_end_matches('-').to_owned()),
+        } else if let Some((name, value)) = change.split_once('=') {
+            set.push(variable(name, value));
+        } else if let Some(name) = change.strip_suffix('-') {
+            gone.push(name.to_owned());
+        } else {
+            return Err(Problem::error(format!(
+                "unknown environment variable: {change}"
+            )));
         }
+    }
+    if set.iter().any(|(name, _)| gone.contains(name)) {
+        return Err(Problem::error(
+            "can not both modify and remove the same environment variable in the same command",
+        ));
     }
     if let Some(from) = call.arguments.flag("from").map(str::to_owned) {
         set.extend(variables_from(call, &from)?);
     }
+    if let Some(prefix) = call.arguments.flag("prefix") {
+        for (name, _) in &mut set {
+            name.insert_str(0, prefix);
+        }
+    }
+    Ok((set, gone))
+}
+
+fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
+    let is_change = |word: &String| word.find('=').is_some_and(|at| at > 0) || word.ends_with('-');
+    let first = words.iter().position(is_change).unwrap_or(words.len());
+    let (rest, pairs) = words.split_at(first);
     let listing = call.arguments.on("list");
+    // Source: `k8s.io/kubectl/pkg/cmd/set/set_env.go` (`Complete`, `Validate`).
+    let fault = if call.arguments.on("all") && call.arguments.flag("selector").is_some() {
+        "cannot set --all and --selector at the same time".to_owned()
+    } else if !pairs.iter().all(is_change) {
+        format!(
+            "all resources must be specified before environment changes: {}",
+            words.join(" ")
+        )
+    } else if rest.is_empty() && !call.arguments.has_files() {
+        NO_RESOURCE.to_owned()
+    } else if listing && call.arguments.flag("output").is_some() {
+        "--list and --output may not be specified together".to_owned()
+    } else if call.arguments.flag("keys").is_some() && call.arguments.flag("from").is_none() {
+        "when specifying --keys, a configmap or secret must be provided with --from".to_owned()
+    } else {
+        String::new()
+    };
+    if !fault.is_empty() {
+        return Err(Problem::error(fault));
+    }
+    let changes = call.arguments.all("env").into_iter().chain(pairs.to_vec());
+    let (set, gone) = env_changes(call, &changes.collect::<Vec<_>>())?;
     let keeps = call.arguments.flag("overwrite") == Some("false");
-    let resolves = call.arguments.on("resolve");
-    // Source: `k8s.io/kubectl/pkg/cmd/set/set_env.go` (`Validate`).
-    if rest.is_empty() && !call.arguments.has_files() {
-        return Err(Problem::error(NO_RESOURCE));
-    }
-    if listing && call.arguments.flag("output").is_some() {
-        return Err(Problem::error(
-            "--list and --output may not be specified together",
-        ));
-    }
-    if set.is_empty() && gone.is_empty() && !listing {
-        return Err(Problem::error(
-            "at least one environment variable must be provided",
-        ));
-    }
     let pattern = call.arguments.flag("containers").unwrap_or("*").to_owned();
-    for (kind, mut object) in chosen(call, &rest)? {
+    let mut problems = Vec::new();
+    for (kind, mut object) in chosen(call, rest)? {
         let before = object.clone();
-        let mut lines = Vec::new();
+        if pod_spec(kind).is_none() {
+            if !listing {
+                problems.push(no_pods(kind, &object));
+            }
+            continue;
+        }
         let mut taken = None;
         let mut seen: Vec<Value> = Vec::new();
-        let header = (kind.kind, name_of(&before).to_owned());
-        each_container(
+        let hits = each_container(
             kind,
             &mut object,
             &|name| fits(&pattern, name),
-            &["initContainers", "containers"],
+            &["containers", "initContainers"],
             &mut |container| {
-                if listing {
-                    let name = container.str_at(&["name"]).unwrap_or("");
-                    lines.push(format!("# {} {}, container {name}", header.0, header.1));
-                    if resolves {
-                        seen.push(container.clone());
-                        return;
-                    }
-                    lines.extend(listed(container, &|_| None));
-                    return;
-                }
                 if keeps && taken.is_none() {
                     taken = already_set(container, &set);
                 }
                 change_env(container, &set, &gone);
+                seen.push(container.clone());
             },
         );
-        if let Some(taken) = taken {
-            return Err(Problem::error(&taken));
+        if hits == 0 {
+            let (kind, name) = (kind.kind, name_of(&object));
+            call.stderr.push(format!(
+                "Warning: {kind}/{name} does not have any containers matching \"{pattern}\"\n"
+            ));
+        } else if let Some(taken) = taken {
+            let (plural, name) = (kind.plural, name_of(&object));
+            problems.push(Problem::error(format!("{plural}/{name} {taken}")));
+        } else if listing {
+            list_env(call, kind, &before, &seen);
+        } else {
+            let ending = Ending {
+                done: "env updated",
+                failed: "failed to patch env update to pod template:",
+                passes: true,
+            };
+            problems.extend(finish(call, kind, &before, object, ending).err());
         }
-        if listing {
-            for (index, line) in lines.iter().enumerate() {
-                call.say(line);
-                if let Some(container) = seen.get(index) {
-                    let known = |from: &Value| resolved(call, &before, from);
-                    for line in listed(container, &known) {
-                        call.say(&line);
-                    }
-                }
-            }
-            continue;
-        }
-        finish(call, kind, &before, object, "env updated")?;
     }
-    Ok(())
+    // What goes wrong with a list is told in the list.
+    if listing { Ok(()) } else { told(problems) }
+}
+
+/// What `--list` prints of an object's containers.
+fn list_env(call: &mut Call<'_>, kind: &Kind, object: &Value, containers: &[Value]) {
+    let resolves = call.arguments.on("resolve");
+    for container in containers {
+        let name = container.str_at(&["name"]).unwrap_or("");
+        let lines = listed(container, &|from| {
+            resolves.then(|| resolved(call, object, from)).flatten()
+        });
+        let head = format!("# {} {}, container {name}", kind.kind, name_of(object));
+        call.say(&head);
+        for line in lines {
+            call.say(&line);
+        }
+    }
 }
 
 /// What stands in the way of `--overwrite=false`. Source: `k8s.io/kubectl/pkg/cmd/set/env/env_parse.go`.
@@ -361,7 +487,7 @@ fn change_env(container: &mut Value, set: &[Variable], gone: &[String]) {
     }
 }
 
-fn variables_from(call: &Call<'_>, from: &str) -> Result<Vec<Variable>, Problem> {
+fn variables_from(call: &mut Call<'_>, from: &str) -> Result<Vec<Variable>, Problem> {
     let (word, name) = from
         .split_once('/')
         .ok_or_else(|| Problem::error(format!("--from must be resource/name, not {from}")))?;
@@ -370,14 +496,10 @@ fn variables_from(call: &Call<'_>, from: &str) -> Result<Vec<Variable>, Problem>
         "Secret" => "secretKeyRef",
         "ConfigMap" => "configMapKeyRef",
         _ => {
-            return Err(Problem::error(format!(
-                "unsupported resource specified in --from: {}",
-                kind.plural
-            )));
+            return Err(Problem::error("unsupported resource specified in --from"));
         }
     };
     let object = call.object(kind, name)?;
-    let prefix = call.arguments.flag("prefix").unwrap_or("");
     let keys = call.arguments.all("keys");
     let mut found = Vec::new();
     for (key, _) in object
@@ -399,12 +521,16 @@ fn variables_from(call: &Call<'_>, from: &str) -> Result<Vec<Variable>, Problem>
                 }
             })
             .collect();
+        if *variable != **key {
+            call.stderr
+                .push(format!("Warning: key {key} transferred to {variable}\n"));
+        }
         let reference = Value::object([
             ("key", Value::String(key.clone())),
             ("name", Value::from(name)),
         ]);
         found.push((
-            format!("{prefix}{variable}"),
+            variable,
             Value::object([("valueFrom", Value::object([(field, reference)]))]),
         ));
     }
@@ -430,32 +556,38 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         ));
     }
     let pattern = call.arguments.flag("containers").unwrap_or("*").to_owned();
+    let mut problems = Vec::new();
     for (kind, mut object) in chosen(call, words)? {
         let before = object.clone();
+        if pod_spec(kind).is_none() {
+            problems.push(no_pods(kind, &object));
+            continue;
+        }
         let hits = each_container(
             kind,
             &mut object,
             &|name| fits(&pattern, name),
-            &["containers"],
+            &["containers", "initContainers"],
             &mut |container| {
                 for (flag, name, amount) in &changes {
-                    // Zero takes the amount away, as upstream's documents show it.
-                    if amount == "0" {
-                        container.remove_path(&["resources", flag, name]);
-                    } else {
-                        container.set_path(&["resources", flag, name], amount.as_str().into());
-                    }
+                    container.set_path(&["resources", flag, name], amount.as_str().into());
                 }
             },
         );
         if hits == 0 {
-            return Err(Problem::error(format!(
+            problems.push(Problem::error(format!(
                 "unable to find container named {pattern}"
             )));
+            continue;
         }
-        finish(call, kind, &before, object, "resource requirements updated")?;
+        let ending = Ending {
+            done: "resource requirements updated",
+            failed: "failed to patch resources update to pod template",
+            passes: true,
+        };
+        problems.extend(finish(call, kind, &before, object, ending).err());
     }
-    Ok(())
+    told(problems)
 }
 
 fn selector(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
@@ -487,7 +619,12 @@ fn selector(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         if let Some(version) = call.arguments.flag("resource-version") {
             object.set_path(&["metadata", "resourceVersion"], version.into());
         }
-        finish(call, kind, &before, object, "selector updated")?;
+        let ending = Ending {
+            done: "selector updated",
+            failed: "",
+            passes: false,
+        };
+        finish(call, kind, &before, object, ending)?;
     }
     Ok(())
 }
@@ -496,32 +633,43 @@ fn service_account(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem>
     let Some((account, rest)) = words.split_last() else {
         return Err(Problem::error("serviceaccount is required"));
     };
-    if rest.is_empty() && !call.arguments.has_files() {
-        return Err(Problem::error(
-            "one or more resources must be specified as <resource> <name> or <resource>/<name>",
-        ));
-    }
+    // Of the old name of the field only the server knows.
+    let fields: &[&str] = if call.arguments.on("local") || call.dry_client() {
+        &["serviceAccountName"]
+    } else {
+        &["serviceAccountName", "serviceAccount"]
+    };
+    let mut problems = Vec::new();
     for (kind, mut object) in chosen(call, rest)? {
         let before = object.clone();
         let Some(base) = pod_spec(kind) else {
-            return Err(Problem::error(format!(
-                "the object is not a pod or does not have a pod template: {}",
-                kind.kind
-            )));
+            problems.push(no_pods(kind, &object));
+            continue;
         };
-        for field in ["serviceAccountName", "serviceAccount"] {
-            let path: Vec<&str> = base.iter().copied().chain([field]).collect();
+        for field in fields {
+            let path: Vec<&str> = base.iter().copied().chain([*field]).collect();
             object.set_path(&path, account.as_str().into());
         }
-        finish(call, kind, &before, object, "serviceaccount updated")?;
+        let ending = Ending {
+            done: "serviceaccount updated",
+            failed: "failed to patch ServiceAccountName",
+            passes: false,
+        };
+        problems.extend(finish(call, kind, &before, object, ending).err());
     }
-    Ok(())
+    told(problems)
 }
 
 fn subject(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     let mut added = Vec::new();
+    let each = |flag: &str| {
+        let mut names = call.arguments.all(flag);
+        names.arrange();
+        names.dedup();
+        names
+    };
     for (flag, kind) in [("user", "User"), ("group", "Group")] {
-        for name in call.arguments.all(flag) {
+        for name in each(flag) {
             added.push(Value::object([
                 ("apiGroup", Value::from("rbac.authorization.k8s.io")),
                 ("kind", kind.into()),
@@ -529,9 +677,17 @@ fn subject(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             ]));
         }
     }
-    for account in call.arguments.all("serviceaccount") {
-        let Some((namespace, name)) = account.split_once(':') else {
+    for account in each("serviceaccount") {
+        let parts = account.split_once(':');
+        let Some((namespace, name)) =
+            parts.filter(|(_, name)| !name.is_empty() && !name.contains(':'))
+        else {
             return Err(Problem::error("serviceaccount must be <namespace>:<name>"));
+        };
+        let namespace = if namespace.is_empty() {
+            call.namespace.as_str()
+        } else {
+            namespace
         };
         added.push(Value::object([
             ("kind", Value::from("ServiceAccount")),
@@ -544,12 +700,16 @@ fn subject(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             "you must specify at least one value of user, group or serviceaccount",
         ));
     }
+    let mut problems = Vec::new();
     for (kind, mut object) in chosen(call, words)? {
         let before = object.clone();
         if !matches!(kind.kind, "RoleBinding" | "ClusterRoleBinding") {
-            return Err(Problem::error(
-                "setting subjects is only supported for RoleBinding/ClusterRoleBinding",
-            ));
+            problems.push(Problem::error(format!(
+                "{}/{} setting subjects is only supported for RoleBinding/ClusterRoleBinding",
+                kind.plural,
+                name_of(&object)
+            )));
+            continue;
         }
         let mut list = object
             .get("subjects")
@@ -562,7 +722,12 @@ fn subject(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             }
         }
         object.set("subjects", Value::list(list));
-        finish(call, kind, &before, object, "subjects updated")?;
+        let ending = Ending {
+            done: "subjects updated",
+            failed: "failed to patch subjects to rolebinding:",
+            passes: true,
+        };
+        problems.extend(finish(call, kind, &before, object, ending).err());
     }
-    Ok(())
+    told(problems)
 }

@@ -6,7 +6,7 @@ use crate::manifest::value::Value;
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, name_of, title};
+use super::{Call, name_of};
 
 /// Flags of `taint`.
 pub const FLAGS: &[&str] = &[
@@ -136,8 +136,8 @@ pub fn taint(call: &mut Call<'_>) -> Result<(), Problem> {
         )));
     }
     let overwrite = call.arguments.on("overwrite");
-    let mut problems = Vec::new();
-    for (kind, mut node) in call.chosen(&resources)? {
+    let (found, mut problems) = call.looked_up(&resources)?;
+    for (kind, mut node) in found {
         match change(&node, overwrite, &add, &remove) {
             Ok((word, taints)) => {
                 if taints.is_empty() {
@@ -145,11 +145,9 @@ pub fn taint(call: &mut Call<'_>) -> Result<(), Problem> {
                 } else {
                     node.set_path(&["spec", "taints"], Value::list(taints));
                 }
-                let line = format!("{} {word}{}", title(kind, name_of(&node)), call.suffix());
-                match call.put(node) {
-                    Ok(_) => call.say(&line),
-                    Err(problem) => problems.push(problem),
-                }
+                let put = call.put(node);
+                let told = put.and_then(|made| super::printers::outcome(call, kind, &made, word));
+                problems.extend(told.err());
             }
             Err(problem) => problems.push(problem),
         }

@@ -149,14 +149,12 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             if nodes {
                 call.object(kind_of("nodes")?, named)?;
             }
-            return Err(Problem {
-                text: format!(
+            return Err(Problem::said(
+                format!(
                     "Error from server (NotFound): {kind}.metrics.k8s.io \"{place}\" not found"
-                )
-                .into(),
-                code: 1,
-                reason: "NotFound",
-            });
+                ),
+                "NotFound",
+            ));
         }
         // Source: `k8s.io/kubectl/pkg/cmd/top/top_pod.go` (`RunTopPod`).
         let chosen = |pod: &Value| selector.as_ref().is_none_or(|one| get::selected(one, pod));

@@ -89,13 +89,12 @@ pub fn token(call: &mut Call<'_>, name: &str) -> Result<(), Problem> {
         Some(text) => apply::duration(text)?.as_secs(),
     };
     if life < TOKEN_LIFE_MIN_S {
-        return Err(Problem {
-            text: format!(
+        return Err(Problem::said(
+            format!(
                 "error: failed to create token: TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: Invalid value: {life}: may not specify a duration less than 10 minutes"
-            ).into(),
-            code: 1,
-            reason: "Invalid",
-        });
+            ),
+            "Invalid",
+        ));
     }
     let issued = crate::base::time::EPOCH_UNIX_SECONDS + call.now().whole_seconds();
     let number = |seconds: u64| Value::Int(i64::try_from(seconds).unwrap_or(i64::MAX));

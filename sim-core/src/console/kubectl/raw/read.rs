@@ -74,11 +74,7 @@ fn unescape(text: &str) -> String {
 }
 
 fn refused(reason: &'static str, message: &str) -> Problem {
-    Problem {
-        text: format!("Error from server ({reason}): {message}").into(),
-        code: 1,
-        reason,
-    }
+    Problem::said(format!("Error from server ({reason}): {message}"), reason)
 }
 
 fn bad(message: String) -> Problem {

@@ -17,6 +17,8 @@ pub struct Revision {
     pub cause: Option<String>,
     /// The pod template as it was made.
     pub template: Value,
+    /// Annotations of the object that keeps it.
+    pub annotations: Value,
 }
 
 /// The number in a Deployment's or ReplicaSet's annotation.
@@ -62,6 +64,10 @@ pub fn of(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Vec<Revision>,
             .str_at(&["metadata", "annotations", "kubernetes.io/change-cause"])
             .map(str::to_owned)
     };
+    let annotations = |object: &Value| {
+        let found = object.path(&["metadata", "annotations"]);
+        found.cloned().unwrap_or_default()
+    };
     let mut list: Vec<Revision> = if kind.kind == "Deployment" {
         replica_sets(call, object)?
             .iter()
@@ -69,6 +75,7 @@ pub fn of(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Vec<Revision>,
                 number: number(set),
                 cause: cause(set),
                 template: set.path(&["spec", "template"]).cloned().unwrap_or_default(),
+                annotations: annotations(set),
             })
             .filter(|revision| revision.number > 0)
             .collect()
@@ -83,6 +90,7 @@ pub fn of(call: &Call<'_>, kind: &Kind, object: &Value) -> Result<Vec<Revision>,
                     number: found.i64_at(&["revision"]).unwrap_or(0),
                     cause: cause(found),
                     template,
+                    annotations: annotations(found),
                 }
             })
             .collect()
