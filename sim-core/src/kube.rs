@@ -245,8 +245,6 @@ impl KubePlane {
                     out,
                 };
                 self.volumes.sync(&mut turn);
-                let event = Event::Scheduler(scheduler::Event::VolumesSeen);
-                out.after(SimDuration::ZERO, event);
             }
             Event::Sync(Key::Namespaces) => {
                 let mut turn = Turn {
@@ -636,6 +634,13 @@ impl KubePlane {
         }
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
+        }
+        let changes = turn.store.documents_mut().take_changes();
+        if !changes.is_empty() {
+            let lag = turn.store.watch_lag();
+            self.scheduler.storage_written(turn.now() + lag, changes);
+            let event = Event::Scheduler(scheduler::Event::VolumesSeen);
+            turn.out.after(lag, event);
         }
         let written = self.store.documents_mut().take_sources();
         if !written.is_empty() {

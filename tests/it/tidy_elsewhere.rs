@@ -44,6 +44,9 @@ const NAMED: &[&str] = &[
     "spec.auditAnnotations",
     // Of volumes of the cluster, not of a pod's own.
     "volumes.csi.driver",
+    // That a volume is of a file server says who could delete it; nobody mounts it.
+    "spec.nfs.path",
+    "volumes.nfs.path",
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {

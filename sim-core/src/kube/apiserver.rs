@@ -269,6 +269,7 @@ impl ApiServer {
             namespace: "".into(),
             name: name.into(),
         };
+        turn.store.seed = turn.ctx.seed.0;
         if turn.store.documents().get(&key("kube-system")).is_some() {
             return;
         }

@@ -53,11 +53,13 @@ use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
+use crate::manifest::value::Value;
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::limiter::Limiter;
 use super::rows::pod::PodRow;
 use super::rows::{NodeId, PodId};
+use super::store::document::DocumentKey;
 use super::store::events::{Incarnation, Isomorphic, Message, NewEvent};
 use super::store::{Change, Store};
 use super::template::TemplateId;
@@ -105,7 +107,7 @@ pub enum Event {
     Cycle,
     /// A binding reaches the API server.
     Bind(PodId),
-    /// Claims, volumes or classes were written.
+    /// Claims, volumes, classes or attachments were written.
     VolumesSeen,
     /// Pods that have waited for five minutes are tried again.
     FlushLeftover,
@@ -176,6 +178,8 @@ pub struct Scheduler {
     gated: SortedSet<PodId>,
     /// Pods that it has evicted and that, as far as it has heard, are still there.
     victims: SortedSet<PodId>,
+    /// What was written of claims, volumes and the like, and when the informers have it.
+    storage: Vec<(SimTime, DocumentKey, Option<Value>)>,
     /// How often the profiles were others.
     configured: u32,
     /// By template.
@@ -204,6 +208,7 @@ impl Default for Scheduler {
             nominator: Nominator::default(),
             gated: SortedSet::new(),
             victims: SortedSet::new(),
+            storage: Vec::new(),
             configured: 0,
             standings: Vec::new(),
             qualified: Vec::new(),
@@ -246,7 +251,7 @@ impl Scheduler {
             Event::Unpromised(template) => self.unpromised(template, store, ctx),
             Event::NodeSeen(node) => self.node_seen(node, store, ctx),
             Event::NodeGone(node) => self.node_gone(node, store, ctx),
-            Event::VolumesSeen => self.volumes_changed(ctx.now),
+            Event::VolumesSeen => self.storage_seen(store, ctx),
             Event::Cycle => {
                 if self.cycle_at == Some(ctx.now) {
                     self.cycle_at = None;

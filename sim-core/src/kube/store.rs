@@ -145,6 +145,8 @@ pub struct Store {
     pub(super) scheduler_host: Option<Symbol>,
     /// Volumes that are attached to nodes: the nodes' `status.volumesAttached`.
     attached: SortedSet<(Arc<str>, NodeId)>,
+    /// What uids are made of.
+    pub(super) seed: u64,
 }
 
 impl Store {

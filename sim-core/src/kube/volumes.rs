@@ -1,5 +1,6 @@
 //! Volumes: claims, the volumes for them, and where they are attached.
 
 pub mod attach;
+pub mod binder;
 pub mod claim;
 pub mod controller;

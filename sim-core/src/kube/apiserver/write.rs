@@ -146,7 +146,7 @@ impl ApiServer {
             turn.store.namespace_added();
         }
         workload::prepare(kind, &key, &mut value, turn);
-        crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store);
+        crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store, turn.now());
         let revision = turn.store.bump();
         let generation = i64::from(kind.generation);
         turn.store.documents_mut().insert(

@@ -9,13 +9,17 @@ use crate::api::kube::affinity::{Affinity, PodAffinityTerm};
 use crate::api::kube::volume::VolumeSource;
 use crate::base::symbol::Symbol;
 use crate::kube::selector::{Selector, label};
+use crate::kube::store::document::{ATTACHMENTS, DocumentKey};
 use crate::kube::template::PodTemplate;
+use crate::kube::volumes::claim::{CLAIMS, CLASSES, CSI_NODES, VOLUMES, limits_of};
+use crate::manifest::value::Value;
 
 use super::cache::{Cache, NodeBefore, NodeChange, NodeFacts};
 use super::demand::Demand;
 use super::matcher::{Look, Term, spread_selector};
 use super::plugins::{Plugin, PluginSet, affinity, taints};
 use super::profile::Profile;
+use super::volumes::TOPOLOGY_LABELS;
 
 /// Plugins that a pod's coming to a node may satisfy.
 pub const RELATIONS: PluginSet = PluginSet::NONE
@@ -190,6 +194,87 @@ pub fn pod_gone(
                         | VolumeSource::Disk { .. }
                 )
             })
+}
+
+/// Whether it may help that a claim, a volume or the like was written; what it was before, if it was
+/// there.
+pub fn storage(
+    waiting: Waiting<'_>,
+    key: &DocumentKey,
+    before: Option<&Value>,
+    look: Look<'_>,
+) -> bool {
+    let Waiting { template, by, .. } = waiting;
+    let now = look.store.documents().get(key).map(|it| &it.value);
+    let Some(now) = now else {
+        let mut volumes = template.spec.volumes.iter();
+        return &*key.resource == ATTACHMENTS
+            && by.has(Plugin::NodeVolumeLimits)
+            && volumes.any(|it| matches!(it.source, VolumeSource::Claim { .. }));
+    };
+    let added = before.is_none();
+    let differs = |path: &[&str]| before.is_some_and(|before| before.path(path) != now.path(path));
+    match &*key.resource {
+        CLAIMS => {
+            let (direct, through) = names_claim(template, key, look);
+            direct && (by.has(Plugin::VolumeZone) || added && by.has(Plugin::VolumeRestrictions))
+                || (direct || through)
+                    && (by.has(Plugin::VolumeBinding) || added && by.has(Plugin::NodeVolumeLimits))
+        }
+        VOLUMES => {
+            let mut labels = TOPOLOGY_LABELS.iter();
+            by.has(Plugin::VolumeBinding)
+                || by.has(Plugin::VolumeZone)
+                    && (added || labels.any(|label| differs(&["metadata", "labels", label])))
+        }
+        CLASSES => {
+            let mode = now.str_at(&["volumeBindingMode"]);
+            by.has(Plugin::VolumeBinding) && (added || differs(&["allowedTopologies"]))
+                || by.has(Plugin::VolumeZone) && added && mode == Some("WaitForFirstConsumer")
+        }
+        CSI_NODES => {
+            const MIGRATED_PLUGINS: &str = "storage.alpha.kubernetes.io/migrated-plugins";
+            let before = before.map(limits_of).unwrap_or_default();
+            let limit = |driver: &Arc<str>| {
+                let mut all = before.iter();
+                all.find(|(name, _)| name == driver)
+                    .map_or(0, |(_, count)| *count)
+            };
+            let migrated = ["metadata", "annotations", MIGRATED_PLUGINS];
+            by.has(Plugin::VolumeBinding) && (added || differs(&migrated))
+                || by.has(Plugin::NodeVolumeLimits)
+                    && (added
+                        || limits_of(now)
+                            .iter()
+                            .any(|(name, count)| limit(name) < *count))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a pod names a claim itself, and whether one of its ephemeral volumes is to be that claim.
+/// The pods that wait have one template: the claim's name begins with the pod's.
+fn names_claim(template: &PodTemplate, key: &DocumentKey, look: Look<'_>) -> (bool, bool) {
+    if look.symbols.text(template.namespace) != &*key.namespace {
+        return (false, false);
+    }
+    let mut found = (false, false);
+    for volume in &template.spec.volumes {
+        match &volume.source {
+            VolumeSource::Claim { name, .. } => found.0 |= *name == key.name,
+            VolumeSource::Ephemeral => {
+                let pod = key.name.strip_suffix(&*volume.name);
+                found.1 |= pod.is_some_and(|pod| pod.ends_with('-'));
+            }
+            VolumeSource::EmptyDir { .. }
+            | VolumeSource::ConfigMap(..)
+            | VolumeSource::Secret(..)
+            | VolumeSource::Disk { .. }
+            | VolumeSource::Image(_)
+            | VolumeSource::Other => {}
+        }
+    }
+    found
 }
 
 /// Whether two pods want a disk that only one may have, or the same claim.

@@ -36,6 +36,5 @@ impl Scheduler {
                 tell(Event::PodGoing(pod));
             }
         }
-        tell(Event::VolumesSeen);
     }
 }

@@ -3,11 +3,14 @@
 
 use std::sync::Arc;
 
+use crate::base::sorted::SortedMap;
 use crate::base::time::SimTime;
 use crate::kube::rows::pod::PodRow;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::Store;
+use crate::kube::store::document::DocumentKey;
 use crate::kube::template::TemplateId;
+use crate::manifest::value::Value;
 use crate::substrate::Context;
 
 use super::cache::{NodeView, Taken};
@@ -15,7 +18,7 @@ use super::demand::Demand;
 use super::hints::{self, Waiting};
 use super::matcher::Look;
 use super::nominator::Guest;
-use super::plugins::{Plugin, PluginSet};
+use super::plugins::PluginSet;
 use super::profile::Profile;
 use super::{Scheduler, Standing};
 
@@ -190,18 +193,33 @@ impl Scheduler {
         });
     }
 
-    /// Something about claims or volumes changed.
-    pub(super) fn volumes_changed(&mut self, now: SimTime) {
-        self.queue.announce(now, |_, by| {
-            [
-                Plugin::VolumeBinding,
-                Plugin::VolumeZone,
-                Plugin::NodeVolumeLimits,
-                Plugin::VolumeRestrictions,
-            ]
-            .into_iter()
-            .any(|plugin| by.has(plugin))
-        });
+    /// Claims, volumes and the like were written; the informers have it at `due`.
+    pub fn storage_written(
+        &mut self,
+        due: SimTime,
+        changes: SortedMap<DocumentKey, Option<Value>>,
+    ) {
+        let changes = changes.into_iter();
+        self.storage
+            .extend(changes.map(|(key, before)| (due, key, before)));
+    }
+
+    /// The informers have what was written of claims, volumes and the like.
+    pub(super) fn storage_seen(&mut self, store: &Store, ctx: &mut Context<'_>) {
+        let look = Look {
+            store,
+            symbols: ctx.symbols,
+        };
+        let later = |(due, ..): &(SimTime, DocumentKey, Option<Value>)| *due > ctx.now;
+        let rest = self.storage.iter().position(later);
+        let rest = rest.unwrap_or(self.storage.len());
+        let known = (&self.standings[..], &self.profiles[..]);
+        for (_, key, before) in self.storage.drain(..rest) {
+            self.queue.announce(ctx.now, |group, by| {
+                waiting(known, group, by, store)
+                    .is_none_or(|waiting| hints::storage(waiting, &key, before.as_ref(), look))
+            });
+        }
     }
 
     pub(super) fn node_gone(&mut self, node: NodeId, store: &Store, ctx: &mut Context<'_>) {

@@ -25,7 +25,7 @@ use super::plugins::{Plugin, PluginSet};
 
 /// Labels of a volume that say where it can be used, the old and the new names.
 /// Source: `pkg/scheduler/framework/plugins/volumezone/volume_zone.go`.
-const TOPOLOGY_LABELS: [&str; 4] = [
+pub const TOPOLOGY_LABELS: [&str; 4] = [
     "topology.kubernetes.io/zone",
     "topology.kubernetes.io/region",
     "failure-domain.beta.kubernetes.io/zone",
@@ -130,15 +130,18 @@ impl VolumeNeeds {
             };
             needs.present = true;
             let Some(claim) = claim::find(namespace, &name, look.store) else {
-                return reject(if ephemeral {
-                    format!(
+                if ephemeral {
+                    return reject(format!(
                         "waiting for ephemeral volume controller to create the persistentvolumeclaim \"{name}\""
-                    )
-                } else {
-                    format!("persistentvolumeclaim \"{name}\" not found")
+                    ));
+                }
+                // It looks for the access modes of claims before the others look at volumes.
+                return Err(Rejection {
+                    plugin: Plugin::VolumeRestrictions,
+                    message: format!("persistentvolumeclaim \"{name}\" not found"),
                 });
             };
-            if claim.lost {
+            if &*claim.phase == "Lost" {
                 return reject(format!(
                     "persistentvolumeclaim \"{name}\" bound to non-existent persistentvolume \"{}\"",
                     claim.volume
@@ -226,16 +229,17 @@ impl VolumeNeeds {
                 return None;
             }
             let free = |volume: &&PersistentVolume| {
-                reaches(volume, facts)
-                    && !chosen
-                        .iter()
-                        .any(|other| *other == Choice::Volume(volume.name.clone()))
+                let mut others = chosen.iter();
+                !others.any(|other| *other == Choice::Volume(volume.name.clone()))
             };
+            // One that is the claim's already is not passed over where it does not reach.
             let found = waiting
                 .candidates
                 .iter()
                 .filter(|_| selected.is_empty())
-                .find(free)
+                .filter(free)
+                .find(|volume| volume.claim.is_some() || reaches(volume, facts))
+                .filter(|volume| reaches(volume, facts))
                 .map(|volume| Choice::Volume(volume.name.clone()));
             let provided = || {
                 let terms = waiting.provisioned.as_ref()?;
@@ -342,7 +346,11 @@ pub fn users(claim: &str, namespace: Symbol, cache: &Cache, look: Look<'_>) -> V
 /// Source: `pkg/scheduler/framework/plugins/volumebinding/binder.go` (`bindAPIUpdate`).
 pub fn reserve(claim: &Claim, choice: &Choice, node: &str, store: &mut Store) {
     match choice {
-        Choice::Volume(volume) => claim::reserve(volume, claim, store),
+        Choice::Volume(volume) => {
+            if let Some(volume) = claim::volume(volume, store) {
+                claim::reserve(&volume, claim, store);
+            }
+        }
         Choice::Provision => claim::select_node(claim, node, store),
     }
 }

@@ -94,6 +94,9 @@ pub struct Documents {
     by_key: Arc<SortedMap<DocumentKey, Document>>,
     /// Claims, volumes and classes that were written since the volume controller looked last.
     storage: SortedSet<DocumentKey>,
+    /// What was written of these, and of attachments, since the scheduler was told last: what each was
+    /// before, if it was there.
+    changes: SortedMap<DocumentKey, Option<Value>>,
     /// ConfigMaps and Secrets that were written since agents looked last.
     sources: SortedSet<DocumentKey>,
     /// Whether a network policy or a namespace was written since the drivers' agents looked last.
@@ -125,6 +128,9 @@ const STORAGE: [&str; 4] = [
     "storageclasses.storage.k8s.io",
     "csinodes.storage.k8s.io",
 ];
+
+/// Resource of the attachments of volumes to nodes.
+pub const ATTACHMENTS: &str = "volumeattachments.storage.k8s.io";
 
 /// What makes policies matter.
 pub const POLICY_BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
@@ -245,7 +251,12 @@ impl Documents {
         if ADMISSION.contains(&&*key.resource) {
             self.lenient.clear();
         }
-        if STORAGE.contains(&&*key.resource) {
+        let is_storage = STORAGE.contains(&&*key.resource);
+        if is_storage || &*key.resource == ATTACHMENTS {
+            let before = self.by_key.get(key).map(|document| document.value.clone());
+            self.changes.entry(key.clone()).or_insert(before);
+        }
+        if is_storage {
             self.storage.insert(key.clone());
         }
         if matches!(&*key.resource, "configmaps" | "secrets") {
@@ -266,6 +277,11 @@ impl Documents {
     /// The claims, volumes and classes that were written since the last call.
     pub fn take_storage(&mut self) -> SortedSet<DocumentKey> {
         std::mem::take(&mut self.storage)
+    }
+
+    /// What the scheduler hears of claims, volumes and the like since the last call.
+    pub fn take_changes(&mut self) -> SortedMap<DocumentKey, Option<Value>> {
+        std::mem::take(&mut self.changes)
     }
 
     /// Adds or replaces one.

@@ -26,7 +26,7 @@ use crate::kube::heartbeat::tick_after;
 use crate::kube::kubelet;
 use crate::kube::rows::node::{ConditionStatus, TAINT_OUT_OF_SERVICE};
 use crate::kube::rows::{NodeId, PodId};
-use crate::kube::store::document::DocumentKey;
+use crate::kube::store::document::{ATTACHMENTS, DocumentKey};
 use crate::kube::store::events::Message;
 use crate::kube::store::{Change, Store};
 use crate::kube::template::PodTemplate;
@@ -46,7 +46,6 @@ const COMPONENT: &str = "attachdetach-controller";
 /// Source of its trace lines.
 const SOURCE: &str = "kube.attach-detach";
 /// Resource of the objects that say what is to be attached where.
-const ATTACHMENTS: &str = "volumeattachments.storage.k8s.io";
 /// Resource of the drivers' descriptions.
 const DRIVERS: &str = "csidrivers.storage.k8s.io";
 

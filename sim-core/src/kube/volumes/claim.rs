@@ -9,7 +9,10 @@ use crate::api::kube::affinity::{NodeSelectorTerm, PreferredNodeTerm};
 use crate::api::selector::{LabelSelector, Operator, Requirement};
 use crate::base::arrange::Arrange;
 use crate::base::quantity::Quantity;
+use crate::base::rng::Seed;
+use crate::base::time::SimTime;
 use crate::kube::apiserver::template::selector;
+use crate::kube::render::{time, uid, uid_text};
 use crate::kube::selector::Selector;
 use crate::kube::store::Store;
 use crate::kube::store::document::DocumentKey;
@@ -50,7 +53,7 @@ pub enum AccessMode {
     ReadWriteOncePod,
 }
 
-/// A claim.
+/// A claim. Its uid tells it from others that had its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// Its namespace.
@@ -69,10 +72,14 @@ pub struct Claim {
     pub selector: Selector,
     /// `spec.volumeName`; empty: none yet.
     pub volume: Arc<str>,
+    /// `metadata.uid`.
+    pub uid: Arc<str>,
+    /// `volumeAttributesClassName`; empty: none.
+    pub attributes: Arc<str>,
     /// Whether the binding is complete.
     pub completed: bool,
-    /// Phase Lost.
-    pub lost: bool,
+    /// Its phase; empty: none yet.
+    pub phase: Arc<str>,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// The node that the scheduler chose; empty: none yet.
@@ -96,7 +103,11 @@ pub struct PersistentVolume {
     pub labels: Vec<(Arc<str>, Arc<str>)>,
     /// Namespace and name of the claim that it is for; empty: none.
     pub claim: Option<(Arc<str>, Arc<str>)>,
-    /// Its phase.
+    /// Uid of that claim; empty: whichever has the name.
+    pub claim_uid: Arc<str>,
+    /// `volumeAttributesClassName`; empty: none.
+    pub attributes: Arc<str>,
+    /// Its phase; empty: none yet.
     pub phase: Arc<str>,
     /// Nodes that it can be used on; absent: all.
     pub node_affinity: Option<Vec<NodeSelectorTerm>>,
@@ -152,13 +163,23 @@ pub fn of_template(template: &Value, key: &DocumentKey) -> Value {
     value.set("kind", "PersistentVolumeClaim".into());
     value.set_path(&["metadata", "name"], Value::from(&*key.name));
     value.set_path(&["metadata", "namespace"], Value::from(&*key.namespace));
-    value.set("status", Value::object([("phase", Value::from("Pending"))]));
+    let mode = volume_mode(&value);
+    value.set_path(&["spec", "volumeMode"], (&*mode).into());
     value
 }
 
-/// What admission adds to a new claim or volume: the default class, and the finalizer.
-/// Source: `plugin/pkg/admission/storage/storageclass/setdefault/admission.go`.
-pub fn admit(resource: &str, value: &mut Value, store: &Store) {
+/// What a new claim or volume gets: the default class, the finalizer, and its first phase.
+/// Source: `plugin/pkg/admission/storage/storageclass/setdefault/admission.go`,
+/// `pkg/registry/core/{persistentvolume,persistentvolumeclaim}/strategy.go` (`PrepareForCreate`).
+pub fn admit(resource: &str, value: &mut Value, store: &Store, now: SimTime) {
+    match resource {
+        CLAIMS => value.set("status", Value::object([("phase", "Pending".into())])),
+        VOLUMES => {
+            value.remove("status");
+            enter(value, "Pending", now);
+        }
+        _ => return,
+    }
     let stated = value.path(&["spec", "storageClassName"]).is_some();
     if resource == CLAIMS
         && !stated
@@ -167,6 +188,12 @@ pub fn admit(resource: &str, value: &mut Value, store: &Store) {
         value.set_path(&["spec", "storageClassName"], (&*class).into());
     }
     protect(resource, value);
+}
+
+/// Writes a volume's phase, and since when it is in it.
+pub fn enter(value: &mut Value, phase: &str, now: SimTime) {
+    value.set_path(&["status", "lastPhaseTransitionTime"], time(now));
+    value.set_path(&["status", "phase"], phase.into());
 }
 
 /// Adds the finalizer that new claims and volumes get.
@@ -210,12 +237,14 @@ pub fn class<'a>(name: &str, store: &'a Store) -> Option<&'a Value> {
 /// A claim by its name.
 pub fn find(namespace: &str, name: &str, store: &Store) -> Option<Claim> {
     let document = store.documents().get(&key(CLAIMS, namespace, name))?;
-    Some(claim(
-        namespace,
-        name,
-        &document.value,
-        document.deletion.is_some(),
-    ))
+    let deleting = document.deletion.is_some();
+    let mut found = claim(namespace, name, &document.value, deleting);
+    if found.uid.is_empty() {
+        let created = document.created.as_micros();
+        let id = uid(Seed(store.seed), CLAIMS, namespace, name, created);
+        found.uid = uid_text(id).into();
+    }
+    Some(found)
 }
 
 /// A claim from its document.
@@ -234,9 +263,10 @@ pub fn claim(namespace: &str, name: &str, value: &Value, deleting: bool) -> Clai
             .map(label_selector)
             .unwrap_or_default(),
         volume: text(&["spec", "volumeName"]),
-        completed: annotation(BIND_COMPLETED).is_some()
-            || value.str_at(&["status", "phase"]) == Some("Bound"),
-        lost: value.str_at(&["status", "phase"]) == Some("Lost"),
+        uid: text(&["metadata", "uid"]),
+        attributes: text(&["spec", "volumeAttributesClassName"]),
+        completed: annotation(BIND_COMPLETED).is_some(),
+        phase: text(&["status", "phase"]),
         deleting,
         selected_node: annotation(SELECTED_NODE).unwrap_or("").into(),
     }
@@ -265,6 +295,7 @@ pub fn volumes(store: &Store) -> Vec<PersistentVolume> {
 
 /// A volume from its document.
 pub fn persistent_volume(name: &str, value: &Value, deleting: bool) -> PersistentVolume {
+    let text = |path: &[&str]| -> Arc<str> { value.str_at(path).unwrap_or("").into() };
     let claim = value.path(&["spec", "claimRef"]).map(|claim| {
         let text = |key: &str| -> Arc<str> { claim.str_at(&[key]).unwrap_or("").into() };
         (text("namespace"), text("name"))
@@ -285,17 +316,13 @@ pub fn persistent_volume(name: &str, value: &Value, deleting: bool) -> Persisten
         name: name.into(),
         bytes: bytes(value, &["spec", "capacity", "storage"]),
         modes: modes(value),
-        class: value
-            .str_at(&["spec", "storageClassName"])
-            .unwrap_or("")
-            .into(),
+        class: text(&["spec", "storageClassName"]),
         mode: volume_mode(value),
         labels,
         claim,
-        phase: value
-            .str_at(&["status", "phase"])
-            .unwrap_or("Available")
-            .into(),
+        claim_uid: text(&["spec", "claimRef", "uid"]),
+        attributes: text(&["spec", "volumeAttributesClassName"]),
+        phase: text(&["status", "phase"]),
         node_affinity: required.map(node_selector_terms),
         csi,
         deleting,
@@ -437,11 +464,25 @@ pub fn provisioner(claim: &Claim, store: &Store) -> Option<Vec<NodeSelectorTerm>
     )
 }
 
+/// Provisioners that were built in, and the drivers that took over from them.
+/// Source: `staging/src/k8s.io/csi-translation-lib/plugins`.
+const MIGRATED: [(&str, &str); 7] = [
+    ("aws-ebs", "ebs.csi.aws.com"),
+    ("azure-disk", "disk.csi.azure.com"),
+    ("azure-file", "file.csi.azure.com"),
+    ("cinder", "cinder.csi.openstack.org"),
+    ("gce-pd", "pd.csi.storage.gke.io"),
+    ("portworx-volume", "pxd.portworx.com"),
+    ("vsphere-volume", "csi.vsphere.vmware.com"),
+];
+
 /// The driver that makes and attaches the volumes of a claim's class.
 pub fn driver_of_class(claim: &Claim, store: &Store) -> Option<Arc<str>> {
-    class(&claim.class, store)?
-        .str_at(&["provisioner"])
-        .map(Arc::from)
+    let name = class(&claim.class, store)?.str_at(&["provisioner"])?;
+    let built_in = name.strip_prefix("kubernetes.io/");
+    let mut migrated = MIGRATED.iter();
+    let driver = migrated.find(|(old, _)| built_in == Some(*old));
+    Some(driver.map_or(name, |(_, driver)| driver).into())
 }
 
 /// Driver and handle of a volume.
@@ -459,13 +500,15 @@ pub fn attached(claim: &Claim, store: &Store) -> Option<(Arc<str>, Arc<str>)> {
 
 /// Volumes that a node's drivers can attach, by driver.
 pub fn limits(node: &str, store: &Store) -> Vec<(Arc<str>, u64)> {
-    let Some(document) = store.documents().get(&key(CSI_NODES, "", node)) else {
-        return Vec::new();
-    };
-    let drivers = document
-        .value
-        .path(&["spec", "drivers"])
-        .and_then(Value::as_list);
+    let document = store.documents().get(&key(CSI_NODES, "", node));
+    document
+        .map(|document| limits_of(&document.value))
+        .unwrap_or_default()
+}
+
+/// The same, of a CSINode.
+pub fn limits_of(value: &Value) -> Vec<(Arc<str>, u64)> {
+    let drivers = value.path(&["spec", "drivers"]).and_then(Value::as_list);
     drivers
         .into_iter()
         .flatten()
@@ -476,60 +519,95 @@ pub fn limits(node: &str, store: &Store) -> Vec<(Arc<str>, u64)> {
         .collect()
 }
 
-/// Volumes that a claim could have, the best first: one that is reserved for it; else those with
-/// the fewest access modes, the smallest of them first.
+impl PersistentVolume {
+    /// Whether it is this claim's, or is to be.
+    /// Source: `pv_helpers.go` (`IsVolumeBoundToClaim`).
+    pub fn is_of(&self, claim: &Claim) -> bool {
+        self.claim.as_ref().is_some_and(|(namespace, name)| {
+            (namespace, name) == (&claim.namespace, &claim.name)
+                && (self.claim_uid.is_empty() || self.claim_uid == claim.uid)
+        })
+    }
+
+    /// Whether it allows every mode that a claim asks for.
+    pub fn allows(&self, claim: &Claim) -> bool {
+        claim.modes.iter().all(|mode| self.modes.contains(mode))
+    }
+
+    /// Whether a claim could have it, where it is the claim's already, or nobody's.
+    fn suits(&self, claim: &Claim) -> bool {
+        self.bytes >= claim.bytes
+            && self.mode == claim.mode
+            && self.attributes == claim.attributes
+            && !self.deleting
+            && (self.is_of(claim) || self.claim.is_none() && self.is_free_for(claim))
+    }
+
+    fn is_free_for(&self, claim: &Claim) -> bool {
+        &*self.phase == "Available"
+            && self.class == claim.class
+            && claim.selector.matches(&self.labels)
+    }
+}
+
+/// Volumes that the scheduler could give a claim, the best first: one that is the claim's already,
+/// else the smallest. Source: `pv_helpers.go` (`FindMatchingVolume`), with a node.
 pub fn candidates(claim: &Claim, store: &Store) -> Vec<PersistentVolume> {
     let mut found: Vec<PersistentVolume> = volumes(store)
         .into_iter()
-        .filter(|volume| suits(volume, claim))
+        .filter(|volume| volume.class == claim.class && volume.suits(claim))
+        .filter(|volume| volume.claim.is_some() || volume.allows(claim))
         .collect();
     found.arrange_by(|one, other| {
-        let rank =
-            |volume: &PersistentVolume| (volume.claim.is_none(), volume.modes.len(), volume.bytes);
-        (rank(one), &one.modes, &one.name).cmp(&(rank(other), &other.modes, &other.name))
+        let rank = |volume: &PersistentVolume| (volume.claim.is_none(), volume.bytes);
+        (rank(one), &one.name).cmp(&(rank(other), &other.name))
     });
     found
 }
 
-/// Whether a claim could have a volume, wherever its pod is.
-fn suits(volume: &PersistentVolume, claim: &Claim) -> bool {
-    let large = volume.bytes >= claim.bytes;
-    let alike = volume.mode == claim.mode;
-    if let Some((namespace, name)) = &volume.claim {
-        return *namespace == claim.namespace && *name == claim.name && large && alike;
-    }
-    large
-        && alike
-        && !volume.deleting
-        && &*volume.phase == "Available"
-        && volume.class == claim.class
-        && claim.modes.iter().all(|mode| volume.modes.contains(mode))
-        && claim.selector.matches(&volume.labels)
+/// The volume that the controller binds a claim to. Sets of access modes are gone through one by
+/// one, the smallest first; in each, one that is the claim's already, else the smallest one.
+/// `delayed`: only one that is the claim's. Source: `index.go` (`findByClaim`).
+pub fn best_match(claim: &Claim, delayed: bool, store: &Store) -> Option<PersistentVolume> {
+    let suitable = volumes(store).into_iter().filter(|volume| {
+        volume.allows(claim) && volume.suits(claim) && (!delayed || volume.claim.is_some())
+    });
+    suitable.min_by(|one, other| {
+        let rank =
+            |volume: &PersistentVolume| (volume.modes.len(), volume.claim.is_none(), volume.bytes);
+        let key = |volume: &PersistentVolume| (volume.modes.len(), volume.modes.clone());
+        key(one)
+            .cmp(&key(other))
+            .then_with(|| rank(one).cmp(&rank(other)))
+            .then_with(|| one.name.cmp(&other.name))
+    })
 }
 
-/// Reserves a volume for a claim.
-pub fn reserve(volume: &str, claim: &Claim, store: &mut Store) {
-    let uid = store
-        .documents()
-        .get(&key(CLAIMS, &claim.namespace, &claim.name))
-        .and_then(|document| document.value.str_at(&["metadata", "uid"]))
-        .map(str::to_owned);
-    let reference = Value::object([
+/// Makes a volume a claim's. Source: `pv_helpers.go` (`GetBindVolumeToClaim`).
+pub fn reserve(volume: &PersistentVolume, claim: &Claim, store: &mut Store) {
+    let is_of = volume.is_of(claim);
+    if is_of && volume.claim_uid == claim.uid {
+        return;
+    }
+    let reference = reference(claim);
+    write(&key(VOLUMES, "", &volume.name), store, |value| {
+        value.set_path(&["spec", "claimRef"], reference);
+        if !is_of {
+            let path = ["metadata", "annotations", BOUND_BY_CONTROLLER];
+            value.set_path(&path, "yes".into());
+        }
+    });
+}
+
+/// `spec.claimRef` of a claim's volume.
+pub fn reference(claim: &Claim) -> Value {
+    Value::object([
         ("apiVersion", Value::from("v1")),
         ("kind", "PersistentVolumeClaim".into()),
         ("name", (&*claim.name).into()),
         ("namespace", (&*claim.namespace).into()),
-    ]);
-    write(&key(VOLUMES, "", volume), store, |value| {
-        value.set_path(&["spec", "claimRef"], reference);
-        if let Some(uid) = uid {
-            value.set_path(&["spec", "claimRef", "uid"], uid.into());
-        }
-        value.set_path(
-            &["metadata", "annotations", BOUND_BY_CONTROLLER],
-            "yes".into(),
-        );
-    });
+        ("uid", (&*claim.uid).into()),
+    ])
 }
 
 /// Tells a claim which node its pod goes to.

@@ -11,37 +11,42 @@ use std::sync::Arc;
 use crate::api::kube::volume::VolumeSource;
 use crate::base::name::Name;
 use crate::base::sorted::{SortedMap, SortedSet};
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::controllers::stateful_set::claims::pod_reference;
 use crate::kube::event::Event;
-use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::{PodId, read};
 use crate::kube::selector::label;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::store::events::Message;
-use crate::kube::template::PodTemplate;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
-use crate::substrate::order::Order;
 use crate::substrate::profile::storage::{self, Reach};
 
-use super::claim::{
-    self, BIND_COMPLETED, BOUND_BY_CONTROLLER, CLAIM_PROTECTION, CLAIMS, CLASSES, Claim,
-    PersistentVolume, VOLUME_PROTECTION, VOLUMES, key,
-};
+use super::binder::uses;
+use super::claim::{self, CLAIM_PROTECTION, CLAIMS, Claim, VOLUME_PROTECTION, VOLUMES, key};
 
-const COMPONENT: &str = "persistentvolume-controller";
+pub(super) const COMPONENT: &str = "persistentvolume-controller";
 /// Annotation: who made the volume.
-const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
-/// Annotation: who is to make a volume for the claim.
-const STORAGE_PROVISIONER: &str = "volume.kubernetes.io/storage-provisioner";
+pub(super) const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+/// Annotations: who is to make a volume for the claim, by the old and the new name.
+const STORAGE_PROVISIONER: [&str; 2] = [
+    "volume.beta.kubernetes.io/storage-provisioner",
+    "volume.kubernetes.io/storage-provisioner",
+];
+/// Annotation: the driver that has taken over from a provisioner that was built in.
+const MIGRATED_TO: &str = "pv.kubernetes.io/migrated-to";
 /// Label of zones.
 const ZONE: &str = "topology.kubernetes.io/zone";
 const HOSTNAME: &str = "kubernetes.io/hostname";
 
+/// How often all claims and volumes are looked at.
+/// Source: `pkg/controller/volume/persistentvolume/config/v1alpha1/defaults.go`
+/// (`PVClaimBinderSyncPeriod`).
+const RESYNC: SimDuration = SimDuration::from_secs(15);
+
 /// Namespace and name of a claim.
-type ClaimName = (Arc<str>, Arc<str>);
+pub(super) type ClaimName = (Arc<str>, Arc<str>);
 
 /// Its state.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +60,10 @@ pub struct VolumeController {
     /// Pods whose ephemeral volumes have no claims yet.
     ephemeral: SortedSet<PodId>,
     sync_at: Option<SimTime>,
+    /// Since when it runs: its looks at everything are counted from then.
+    started: SimTime,
+    /// The next of these; none while all claims have volumes.
+    resync_at: Option<SimTime>,
 }
 
 impl VolumeController {
@@ -107,7 +116,7 @@ impl VolumeController {
                 &["metadata", "ownerReferences"],
                 Value::list(vec![owner.clone()]),
             );
-            claim::admit(CLAIMS, &mut value, turn.store);
+            claim::admit(CLAIMS, &mut value, turn.store, turn.now());
             let now = turn.now();
             turn.store.add_document(key, value, 0, now);
         }
@@ -123,6 +132,8 @@ impl VolumeController {
     /// The controller manager has started anew; what provisioners are making goes on.
     pub fn restart(&mut self, turn: &mut Turn<'_, '_>) {
         self.sync_at = None;
+        self.resync_at = None;
+        self.started = turn.now();
         let pods: Vec<PodId> = turn.store.pods().map(|(pod, _)| pod).collect();
         for pod in pods {
             self.pod_created(pod, turn);
@@ -149,30 +160,26 @@ impl VolumeController {
             Self::make_claims(pod, turn);
         }
         let written = turn.store.documents_mut().take_storage();
-        let mut claims: SortedSet<ClaimName> = SortedSet::new();
-        let mut wider = false;
-        for key in &written {
-            match &*key.resource {
-                CLAIMS => {
-                    claims.insert((key.namespace.clone(), key.name.clone()));
+        let of =
+            |resource: &'static str| written.iter().filter(move |key| *key.resource == *resource);
+        for key in of(VOLUMES) {
+            guard(key, VOLUME_PROTECTION, turn);
+            self.sync_volume(&key.name, turn);
+        }
+        let mut claims: SortedSet<ClaimName> = self.deleting.clone();
+        for key in of(CLAIMS) {
+            guard(key, CLAIM_PROTECTION, turn);
+            claims.insert((key.namespace.clone(), key.name.clone()));
+        }
+        if self.resync_at.is_some_and(|at| at <= turn.now()) {
+            self.resync_at = None;
+            claims.extend(self.waiting.iter().cloned());
+            for volume in claim::volumes(turn.store) {
+                if !matches!(&*volume.phase, "Bound" | "Available") || volume.claim.is_some() {
+                    self.sync_volume(&volume.name, turn);
                 }
-                VOLUMES => {
-                    wider = true;
-                    self.sync_volume(&key.name, turn);
-                    if let Some(owner) =
-                        claim::volume(&key.name, turn.store).and_then(|it| it.claim)
-                    {
-                        claims.insert(owner);
-                    }
-                }
-                CLASSES => wider = true,
-                _ => {}
             }
         }
-        if wider {
-            claims.extend(self.waiting.iter().cloned());
-        }
-        claims.extend(self.deleting.iter().cloned());
         for name in claims {
             self.sync_claim(&name, turn);
         }
@@ -189,331 +196,93 @@ impl VolumeController {
         if let Some(next) = self.making.values().min().copied() {
             self.wake(next, turn);
         }
+        self.plan_resync(turn);
     }
 
-    /// A volume without a claim is Available; one whose claim is gone is taken back.
-    fn sync_volume(&mut self, name: &str, turn: &mut Turn<'_, '_>) {
-        let Some(volume) = claim::volume(name, turn.store) else {
-            // Claims that had it have lost it.
-            let lost = turn.store.documents().of(CLAIMS).filter(|(_, document)| {
-                document.value.str_at(&["spec", "volumeName"]) == Some(name)
-            });
-            let lost: Vec<ClaimName> = lost
-                .map(|(key, _)| (key.namespace.clone(), key.name.clone()))
-                .collect();
-            for claim in lost {
-                self.sync_claim(&claim, turn);
-            }
-            return;
-        };
-        if volume.deleting && &*volume.phase != "Bound" {
-            unprotect(&key(VOLUMES, "", name), VOLUME_PROTECTION, turn);
-            return;
+    /// Claims without a volume are looked at again, whether or not anything was written: nothing
+    /// else tells them of a new volume or class.
+    fn plan_resync(&mut self, turn: &mut Turn<'_, '_>) {
+        if self.resync_at.is_none() && !self.waiting.is_empty() {
+            let period = RESYNC.as_micros();
+            let passed = turn.now().since(self.started).as_micros() / period + 1;
+            self.resync_at = Some(self.started + SimDuration::from_micros(passed * period));
         }
-        let phase = |turn: &mut Turn<'_, '_>, phase: &str| {
-            let key = key(VOLUMES, "", name);
-            let known =
-                turn.store.documents().get(&key).is_some_and(|document| {
-                    document.value.str_at(&["status", "phase"]) == Some(phase)
-                });
-            if !known {
-                claim::write(&key, turn.store, |value| {
-                    value.set_path(&["status", "phase"], phase.into());
-                });
-            }
-        };
-        let Some((namespace, owner)) = &volume.claim else {
-            phase(turn, "Available");
-            return;
-        };
-        match claim::find(namespace, owner, turn.store) {
-            Some(claim) if *claim.volume == *name && claim.is_bound() => phase(turn, "Bound"),
-            Some(_) => {
-                if turn
-                    .store
-                    .documents()
-                    .get(&key(VOLUMES, "", name))
-                    .is_some_and(|document| document.value.path(&["status", "phase"]).is_none())
-                {
-                    phase(turn, "Available");
-                }
-            }
-            None if &*volume.phase == "Bound" => self.release(&volume, turn),
-            None => {
-                if &*volume.phase != "Released" {
-                    phase(turn, "Available");
-                }
-            }
+        if let Some(at) = self.resync_at {
+            self.wake(at, turn);
         }
     }
 
-    /// The claim of a volume is gone: `persistentVolumeReclaimPolicy`.
-    fn release(&mut self, volume: &PersistentVolume, turn: &mut Turn<'_, '_>) {
-        let key = key(VOLUMES, "", &volume.name);
-        let policy = turn
-            .store
-            .documents()
-            .get(&key)
-            .and_then(|document| {
-                document
-                    .value
-                    .str_at(&["spec", "persistentVolumeReclaimPolicy"])
-            })
-            .unwrap_or("Retain")
-            .to_owned();
-        let name = Name::plain(turn.ctx.symbols.intern(&volume.name));
-        if policy == "Delete" {
-            turn.store.documents_mut().remove(&key);
-            turn.store.bump();
-            turn.note(SOURCE, "delete", "volume", name, Detail::None);
-            turn.out.order(Order::RemoveDisk {
-                name: volume.name.clone(),
-            });
-            return;
-        }
-        claim::write(&key, turn.store, |value| {
-            value.set_path(&["status", "phase"], "Released".into());
-        });
-        turn.note(SOURCE, "release", "volume", name, Detail::None);
+    /// A claim is gone.
+    pub(super) fn forget(&mut self, name: &ClaimName) {
+        self.settled(name);
+        self.deleting.remove(name);
     }
 
-    fn sync_claim(&mut self, name: &ClaimName, turn: &mut Turn<'_, '_>) {
-        let Some(claim) = claim::find(&name.0, &name.1, turn.store) else {
-            self.waiting.remove(name);
-            self.making.remove(name);
-            self.deleting.remove(name);
-            let orphans: Vec<PersistentVolume> = claim::volumes(turn.store)
-                .into_iter()
-                .filter(|volume| volume.claim.as_ref() == Some(name) && &*volume.phase == "Bound")
-                .collect();
-            for volume in orphans {
-                self.release(&volume, turn);
-            }
-            return;
-        };
-        if claim.deleting {
-            self.let_go(name, turn);
-            return;
-        }
-        let claim = self.with_class(claim, turn);
-        if claim.is_bound() {
-            self.waiting.remove(name);
-            self.check_bound(&claim, turn);
-            return;
-        }
+    /// A claim has a volume.
+    pub(super) fn settled(&mut self, name: &ClaimName) {
+        self.waiting.remove(name);
+        self.making.remove(name);
+    }
+
+    /// A claim has no volume yet.
+    pub(super) fn wait(&mut self, name: &ClaimName) {
         self.waiting.insert(name.clone());
-        let known = turn
-            .store
-            .documents()
-            .get(&key(CLAIMS, &name.0, &name.1))
-            .is_some_and(|document| document.value.path(&["status", "phase"]).is_some());
-        if !known {
-            claim::write(&key(CLAIMS, &name.0, &name.1), turn.store, |value| {
-                value.set_path(&["status", "phase"], "Pending".into());
-            });
-        }
-        if !claim.volume.is_empty() {
-            match claim::volume(&claim.volume, turn.store) {
-                Some(volume) if volume.claim.as_ref().is_none_or(|owner| owner == name) => {
-                    self.bind(&claim, &volume, true, turn);
-                }
-                Some(_) => {
-                    let text = format!(
-                        "volume \"{}\" already bound to a different claim.",
-                        claim.volume
-                    );
-                    report(&claim, true, "FailedBinding", text, turn);
-                }
-                None => {}
-            }
-            return;
-        }
-        let delayed = claim.waits(turn.store);
-        let best = claim::candidates(&claim, turn.store)
-            .into_iter()
-            .find(|volume| !delayed || volume.claim.is_some());
-        if let Some(volume) = best {
-            self.bind(&claim, &volume, false, turn);
-            return;
-        }
-        if delayed && claim.selected_node.is_empty() {
-            let text = "waiting for first consumer to be created before binding".to_owned();
-            report(&claim, false, "WaitForFirstConsumer", text, turn);
-            return;
-        }
-        self.provision(&claim, turn);
     }
 
-    /// A claim that is being deleted goes when no pod on a node uses it.
+    /// A claim that is being deleted goes when no pod on a node uses it. Returns whether it has gone.
     /// Source: `pkg/controller/volume/pvcprotection/pvc_protection_controller.go`.
-    fn let_go(&mut self, name: &ClaimName, turn: &mut Turn<'_, '_>) {
+    pub(super) fn let_go(&mut self, name: &ClaimName, turn: &mut Turn<'_, '_>) -> bool {
         let namespace = turn.ctx.symbols.get(&name.0);
-        let uses = |pod: &str, template: &PodTemplate| {
-            Some(template.namespace) == namespace
-                && template
-                    .spec
-                    .volumes
-                    .iter()
-                    .any(|volume| match &volume.source {
-                        VolumeSource::Claim { name: claim, .. } => *claim == name.1,
-                        VolumeSource::Ephemeral => format!("{pod}-{}", volume.name) == *name.1,
-                        VolumeSource::EmptyDir { .. }
-                        | VolumeSource::ConfigMap(..)
-                        | VolumeSource::Secret(..)
-                        | VolumeSource::Disk { .. }
-                        | VolumeSource::Image(_)
-                        | VolumeSource::Other => false,
-                    })
-        };
         let is_used = turn.store.pods().any(|(_, row)| {
             let template = turn.store.template(row.template);
             row.node.is_some()
                 && template.claims
-                && uses(&row.name.text(turn.ctx.symbols), template)
+                && uses(
+                    &row.name.text(turn.ctx.symbols),
+                    template,
+                    &name.1,
+                    namespace,
+                )
         });
-        if is_used {
-            if self.deleting.insert(name.clone()) {
-                let subject = Name::plain(turn.ctx.symbols.intern(&name.1));
-                turn.note(SOURCE, "protect", "claim", subject, Detail::None);
-            }
-            return;
+        let key = key(CLAIMS, &name.0, &name.1);
+        if !is_used {
+            unprotect(&key, CLAIM_PROTECTION, turn);
+        } else if self.deleting.insert(name.clone()) {
+            let subject = Name::plain(turn.ctx.symbols.intern(&name.1));
+            turn.note(SOURCE, "protect", "claim", subject, Detail::None);
         }
-        unprotect(&key(CLAIMS, &name.0, &name.1), CLAIM_PROTECTION, turn);
-    }
-
-    /// A claim that says nothing of a class gets the default one.
-    fn with_class(&mut self, claim: Claim, turn: &mut Turn<'_, '_>) -> Claim {
-        let key = key(CLAIMS, &claim.namespace, &claim.name);
-        let stated =
-            turn.store.documents().get(&key).is_none_or(|document| {
-                document.value.path(&["spec", "storageClassName"]).is_some()
-            });
-        if stated || claim.is_bound() {
-            return claim;
-        }
-        let Some(class) = claim::default_class(turn.store) else {
-            return claim;
-        };
-        claim::write(&key, turn.store, |value| {
-            value.set_path(&["spec", "storageClassName"], (&*class).into());
-        });
-        Claim { class, ..claim }
-    }
-
-    /// A bound claim keeps its volume, or has lost it.
-    fn check_bound(&mut self, claim: &Claim, turn: &mut Turn<'_, '_>) {
-        let owner = (claim.namespace.clone(), claim.name.clone());
-        let volume = claim::volume(&claim.volume, turn.store);
-        match volume {
-            Some(volume) if volume.claim.as_ref() == Some(&owner) => {
-                let known = turn
-                    .store
-                    .documents()
-                    .get(&key(CLAIMS, &owner.0, &owner.1))
-                    .is_some_and(|document| {
-                        document.value.str_at(&["status", "phase"]) == Some("Bound")
-                    });
-                if !known || &*volume.phase != "Bound" {
-                    self.bind(claim, &volume, true, turn);
-                }
-            }
-            _ if !claim.lost => {
-                claim::write(&key(CLAIMS, &owner.0, &owner.1), turn.store, |value| {
-                    value.set_path(&["status", "phase"], "Lost".into());
-                });
-                let text = "Bound claim has lost its PersistentVolume. Data on the volume is lost!";
-                report(claim, true, "ClaimLost", text.to_owned(), turn);
-            }
-            _ => {}
-        }
-    }
-
-    /// Writes both halves of a binding. `named`: the claim named the volume itself.
-    fn bind(
-        &mut self,
-        claim: &Claim,
-        volume: &PersistentVolume,
-        named: bool,
-        turn: &mut Turn<'_, '_>,
-    ) {
-        let claim_key = key(CLAIMS, &claim.namespace, &claim.name);
-        let id = claim_uid(claim, turn);
-        let reserved = volume.claim.is_some();
-        let volume_key = key(VOLUMES, "", &volume.name);
-        claim::write(&volume_key, turn.store, |value| {
-            let reference = Value::object([
-                ("apiVersion", Value::from("v1")),
-                ("kind", "PersistentVolumeClaim".into()),
-                ("name", (&*claim.name).into()),
-                ("namespace", (&*claim.namespace).into()),
-                ("uid", id.as_str().into()),
-            ]);
-            value.set_path(&["spec", "claimRef"], reference);
-            if !reserved {
-                let path = ["metadata", "annotations", BOUND_BY_CONTROLLER];
-                value.set_path(&path, "yes".into());
-            }
-            value.set_path(&["status", "phase"], "Bound".into());
-        });
-        let document = turn.store.documents().get(&volume_key);
-        let part = |path: &[&str]| {
-            document
-                .and_then(|document| document.value.path(path))
-                .cloned()
-                .unwrap_or_default()
-        };
-        let (modes, capacity) = (part(&["spec", "accessModes"]), part(&["spec", "capacity"]));
-        claim::write(&claim_key, turn.store, |value| {
-            value.set_path(&["spec", "volumeName"], (&*volume.name).into());
-            let annotation = |name| ["metadata", "annotations", name];
-            value.set_path(&annotation(BIND_COMPLETED), "yes".into());
-            if !named {
-                value.set_path(&annotation(BOUND_BY_CONTROLLER), "yes".into());
-            }
-            let status = Value::object([
-                ("accessModes", modes),
-                ("capacity", capacity),
-                ("phase", "Bound".into()),
-            ]);
-            value.set("status", status);
-        });
-        self.waiting
-            .remove(&(claim.namespace.clone(), claim.name.clone()));
-        let subject = Name::plain(turn.ctx.symbols.intern(&claim.name));
-        let to = Name::plain(turn.ctx.symbols.intern(&volume.name));
-        turn.note(SOURCE, "bind", "claim", subject, Detail::To(to));
+        turn.store.documents().get(&key).is_none()
     }
 
     /// No volume fits: one is made, if the class can.
-    fn provision(&mut self, claim: &Claim, turn: &mut Turn<'_, '_>) {
+    pub(super) fn provision(&mut self, claim: &Claim, turn: &mut Turn<'_, '_>) {
         let name = (claim.namespace.clone(), claim.name.clone());
-        if self.making.contains_key(&name) {
-            return;
-        }
-        if claim.class.is_empty() {
-            let text = "no persistent volumes available for this claim and no storage class is set";
-            report(claim, false, "FailedBinding", text.to_owned(), turn);
-            return;
-        }
-        let Some(class) = claim::class(&claim.class, turn.store) else {
+        let Some(provisioner) = claim::driver_of_class(claim, turn.store) else {
             let text = format!("storageclass.storage.k8s.io \"{}\" not found", claim.class);
             report(claim, true, "ProvisioningFailed", text, turn);
             return;
         };
-        let provisioner = class.str_at(&["provisioner"]).unwrap_or("").to_owned();
         if provisioner.starts_with("kubernetes.io/") {
             let text = format!("no volume plugin matched name: {provisioner}");
             report(claim, true, "ProvisioningFailed", text, turn);
             return;
         }
-        claim::write(&key(CLAIMS, &name.0, &name.1), turn.store, |value| {
-            let path = ["metadata", "annotations", STORAGE_PROVISIONER];
-            value.set_path(&path, provisioner.as_str().into());
-        });
         let text = format!(
             "Waiting for a volume to be created either by the external provisioner '{provisioner}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
         );
         report(claim, false, "ExternalProvisioning", text, turn);
+        if self.making.contains_key(&name) {
+            return;
+        }
+        let class = claim::class(&claim.class, turn.store);
+        let migrated = class.is_some_and(|it| it.str_at(&["provisioner"]) != Some(&*provisioner));
+        claim::write(&key(CLAIMS, &name.0, &name.1), turn.store, |value| {
+            let migrated = migrated.then_some(MIGRATED_TO);
+            for name in STORAGE_PROVISIONER.into_iter().chain(migrated) {
+                let path = ["metadata", "annotations", name];
+                value.set_path(&path, (&*provisioner).into());
+            }
+        });
         let text = format!(
             "External provisioner is provisioning volume for claim \"{}/{}\"",
             claim.namespace, claim.name
@@ -535,8 +304,7 @@ impl VolumeController {
         let Some(class) = claim::class(&claim.class, turn.store).cloned() else {
             return;
         };
-        let id = claim_uid(&claim, turn);
-        let volume = format!("pvc-{id}");
+        let volume = format!("pvc-{}", claim.uid);
         let document = turn
             .store
             .documents()
@@ -544,7 +312,8 @@ impl VolumeController {
             .map(|document| document.value.clone())
             .unwrap_or_default();
         let part = |path: &[&str]| document.path(path).cloned().unwrap_or_default();
-        let provisioner = class.str_at(&["provisioner"]).unwrap_or("");
+        let provisioner = claim::driver_of_class(&claim, turn.store).unwrap_or_default();
+        let provisioner = &*provisioner;
         let policy = class.str_at(&["reclaimPolicy"]).unwrap_or("Delete");
         let mut value = Value::object([
             ("apiVersion", Value::from("v1")),
@@ -563,14 +332,7 @@ impl VolumeController {
             &["capacity", "storage"],
             part(&["spec", "resources", "requests", "storage"]),
         );
-        let reference = Value::object([
-            ("apiVersion", Value::from("v1")),
-            ("kind", "PersistentVolumeClaim".into()),
-            ("name", (&*claim.name).into()),
-            ("namespace", (&*claim.namespace).into()),
-            ("uid", id.as_str().into()),
-        ]);
-        spec.set("claimRef", reference);
+        spec.set("claimRef", claim::reference(&claim));
         spec.set_path(&["csi", "driver"], provisioner.into());
         spec.set_path(&["csi", "volumeHandle"], volume.as_str().into());
         let place = match storage::driver(provisioner).reach {
@@ -593,16 +355,35 @@ impl VolumeController {
             );
         }
         value.set("spec", spec);
-        value.set_path(&["status", "phase"], "Pending".into());
-        claim::protect(VOLUMES, &mut value);
         let now = turn.now();
+        claim::admit(VOLUMES, &mut value, turn.store, now);
         turn.store
             .add_document(key(VOLUMES, "", &volume), value, 0, now);
         let text = format!("Successfully provisioned volume {volume}");
         report(&claim, false, "ProvisioningSucceeded", text, turn);
         if let Some(volume) = claim::volume(&volume, turn.store) {
-            self.bind(&claim, &volume, false, turn);
+            self.bind(&claim, &volume, turn);
         }
+    }
+}
+
+/// A volume that is being deleted goes when it is not bound; any other claim or volume has the
+/// finalizer that says so.
+/// Source: `pkg/controller/volume/pvprotection/pv_protection_controller.go` (`processPV`).
+fn guard(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
+    let Some(document) = turn.store.documents().get(key) else {
+        return;
+    };
+    if !document.is_going() {
+        if !document.has_finalizer(finalizer) {
+            claim::write(key, turn.store, |value| {
+                claim::protect(&key.resource, value)
+            });
+        }
+    } else if &*key.resource == VOLUMES
+        && document.value.str_at(&["status", "phase"]) != Some("Bound")
+    {
+        unprotect(key, finalizer, turn);
     }
 }
 
@@ -625,7 +406,7 @@ fn unprotect(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
 }
 
 /// Source of its trace lines.
-const SOURCE: &str = "kube.volumes";
+pub(super) const SOURCE: &str = "kube.volumes";
 
 /// The zone of a node.
 fn zone_of(node: &str, turn: &Turn<'_, '_>) -> Option<Arc<str>> {
@@ -633,23 +414,8 @@ fn zone_of(node: &str, turn: &Turn<'_, '_>) -> Option<Arc<str>> {
     label(&turn.store.node(id)?.labels, ZONE).cloned()
 }
 
-/// A claim's uid.
-fn claim_uid(claim: &Claim, turn: &Turn<'_, '_>) -> String {
-    let created = turn
-        .store
-        .documents()
-        .get(&key(CLAIMS, &claim.namespace, &claim.name))
-        .map_or(0, |document| document.created.as_micros());
-    uid_text(uid(
-        turn.ctx.seed,
-        CLAIMS,
-        &claim.namespace,
-        &claim.name,
-        created,
-    ))
-}
-
-fn report(
+/// Tells of a claim.
+pub(super) fn report(
     claim: &Claim,
     warning: bool,
     reason: &'static str,

@@ -96,7 +96,7 @@ pub fn provide(
         {
             value.set_path(&["metadata", "ownerReferences"], Value::list(vec![owner]));
         }
-        crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store);
+        crate::kube::volumes::claim::admit(&key.resource, &mut value, turn.store, turn.now());
         if let Err(why) = fits(&key, &value, turn) {
             report(id, &key, ordinal, Some(&why), turn);
             refused.push(format!("failed to create PVC {}: {why}", key.name));
