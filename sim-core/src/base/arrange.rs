@@ -33,6 +33,9 @@ impl<T> Arrange<T> for [T] {
     }
 
     fn arrange_by(&mut self, mut compare: impl FnMut(&T, &T) -> Ordering) {
+        if self.len() < 2 {
+            return;
+        }
         let sources = positions(self.len(), &mut |left, right| {
             compare(&self[left], &self[right])
         });

@@ -121,10 +121,11 @@ impl KubePlane {
         lonely.filter_map(|id| Some((*id, self.store.pod(*id)?)))
     }
 
-    /// The set of the pod that an owner in the substrate's words is.
+    /// The set that has the pod, which an owner is in the substrate's words, among its active ones.
     pub fn set_of(&self, owner: Owner) -> Option<ReplicaSetId> {
         let generation = NonZeroU32::new(owner.generation)?;
-        self.store.pod(PodId::new(owner.slot, generation))?.owner
+        let row = self.store.pod(PodId::new(owner.slot, generation))?;
+        row.owner.filter(|_| row.is_active())
     }
 
     /// How often the sandboxes of a set's active pods became others.

@@ -23,6 +23,7 @@ pub mod service_account;
 pub mod stateful_set;
 pub mod taint_eviction;
 
+use crate::base::hash::FxHashSet;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 
@@ -59,9 +60,9 @@ use taint_eviction::TaintEviction;
 /// All loops and their queues.
 #[derive(Clone, Debug)]
 pub struct Controllers {
-    pending: SortedSet<Key>,
+    pending: FxHashSet<Key>,
     /// Keys whose worker waits for the client, each with a token taken for it.
-    blocked: SortedSet<Key>,
+    blocked: FxHashSet<Key>,
     deployment: DeploymentController,
     replica_set: ReplicaSetController,
     stateful_set: StatefulSetController,
@@ -70,7 +71,7 @@ pub struct Controllers {
     cron_job: CronJobController,
     autoscaler: AutoscalerController,
     /// Jobs whose pods changed: looked at together after a while.
-    batched: SortedSet<Key>,
+    batched: FxHashSet<Key>,
     /// Controllers that may have pods to take over.
     adopting: SortedSet<ReplicaSetId>,
     endpoint_slice: EndpointSliceController,
@@ -90,8 +91,8 @@ impl Default for Controllers {
         let settings = Settings::default();
         let limiter = Limiter::new(settings.kube_api_qps, settings.kube_api_burst);
         Self {
-            pending: SortedSet::new(),
-            blocked: SortedSet::new(),
+            pending: FxHashSet::default(),
+            blocked: FxHashSet::default(),
             deployment: DeploymentController::new(limiter),
             replica_set: ReplicaSetController {
                 limiter,
@@ -103,7 +104,7 @@ impl Default for Controllers {
             job: JobController::new(limiter),
             cron_job: CronJobController::default(),
             autoscaler: AutoscalerController::default(),
-            batched: SortedSet::new(),
+            batched: FxHashSet::default(),
             adopting: SortedSet::new(),
             endpoint_slice: EndpointSliceController::new(limiter),
             proxy: Proxy::default(),

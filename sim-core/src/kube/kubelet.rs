@@ -51,6 +51,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::base::glance::glance;
+use crate::base::hash::FxHashMap;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::store::paged::{Paged, SMALL};
@@ -169,13 +170,13 @@ pub struct Kubelets {
     takes: bool,
     /// Whether some pod has readiness gates.
     gated: bool,
-    trouble: SortedMap<MachineId, Trouble>,
+    trouble: FxHashMap<MachineId, Trouble>,
     /// Machines whose container runtime answers nobody, and since when.
     dead_runtimes: SortedMap<MachineId, SimTime>,
     settings: Settings,
     /// Pods that were running before their machines were simulated, and until when what they were
     /// stands.
-    resuming: SortedMap<PodId, SimTime>,
+    resuming: FxHashMap<PodId, SimTime>,
     /// The nodes' eviction managers.
     pub evictions: Evictions,
     /// The nodes' image managers.

@@ -116,6 +116,21 @@ impl SwarmPlane {
         )
     }
 
+    /// What the swarm's own object is called.
+    pub fn cluster_id(&self, seed: Seed) -> String {
+        Identity::draw(seed, "swarm.cluster", "id", 0).text()
+    }
+
+    /// How often the certificate authority was rotated: `Spec.CAConfig.ForceRotate`.
+    pub const fn rotations(&self) -> u32 {
+        self.cluster.authority
+    }
+
+    /// Whether managers that boot wait for a key.
+    pub const fn has_autolock(&self) -> bool {
+        self.cluster.autolock
+    }
+
     /// Digest of the certificate authority that nodes trust.
     pub fn authority_digest(&self, seed: Seed) -> String {
         let draw = |part| {

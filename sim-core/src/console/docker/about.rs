@@ -7,6 +7,7 @@ use super::container::row::Engine;
 use super::flags::{Grammar, Parsed, grammar, parse};
 use super::template;
 use super::words::bytes;
+use crate::base::arrange::Arrange;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
@@ -18,6 +19,11 @@ use crate::swarm::store::Node;
 
 const VERSION: Grammar = grammar("docker version", "[OPTIONS]", "format,f=", 0, Some(0));
 const INFO: Grammar = grammar("docker info", "[OPTIONS]", "format,f=", 0, Some(0));
+
+/// Port of the overlay networks. Source: moby `libnetwork/drivers/overlay/overlayutils`.
+const DATA_PATH_PORT: u16 = 4789;
+/// What nothing here changes. Source: swarmkit `manager/state/raft/raft.go` (DefaultRaftConfig).
+const RAFT: &str = "  Raft:\n   Snapshot Interval: 10000\n   Number of Old Snapshots to Retain: 0\n   Heartbeat Tick: 1\n   Election Tick: 10\n";
 
 /// `docker version`.
 ///
@@ -175,19 +181,41 @@ fn swarm_text(session: &Session, plane: &SwarmPlane) -> String {
     }
     let (managers, nodes) = members(plane);
     text.push_str(&format!(
-        "  NodeID: {}\n  Is Manager: true\n  Managers: {managers}\n  Nodes: {nodes}\n",
-        node.identity.text()
+        "  NodeID: {}\n  Is Manager: true\n  ClusterID: {}\n  Managers: {managers}\n  Nodes: {nodes}\n  Data Path Port: {DATA_PATH_PORT}\n",
+        node.identity.text(),
+        cluster_id(session, plane),
     ));
     text.push_str(&format!(
-        "  Orchestration:\n   Task History Retention Limit: {}\n",
-        plane.settings.task_history_limit
-    ));
-    text.push_str(&format!(
-        "  Dispatcher:\n   Heartbeat Period: {}\n",
+        "  Orchestration:\n   Task History Retention Limit: {}\n{RAFT}  Dispatcher:\n   Heartbeat Period: {}\n",
+        plane.settings.task_history_limit,
         super::words::human(plane.settings.heartbeat_period)
     ));
-    text.push_str(&format!("  Node Address: {}\n", node.address));
+    text.push_str(&format!(
+        "  CA Configuration:\n   Expiry Duration: 3 months\n   Force Rotate: {}\n  Autolock Managers: {}\n  Root Rotation In Progress: false\n  Node Address: {}\n  Manager Addresses:\n",
+        plane.rotations(),
+        plane.has_autolock(),
+        node.address
+    ));
+    for address in manager_addresses(plane) {
+        text.push_str(&format!("   {address}\n"));
+    }
     text
+}
+
+fn cluster_id(session: &Session, plane: &SwarmPlane) -> String {
+    let world = session.world(Orchestrator::Swarm);
+    world.map_or_else(|_| String::new(), |world| plane.cluster_id(world.seed))
+}
+
+/// Where the group's members listen, in order of their text.
+fn manager_addresses(plane: &SwarmPlane) -> Vec<String> {
+    let nodes = plane.store.nodes();
+    let members = nodes.filter(|(id, _)| plane.is_member(*id));
+    let mut addresses: Vec<String> = members
+        .map(|(_, node)| format!("{}:2377", node.address))
+        .collect();
+    addresses.arrange();
+    addresses
 }
 
 fn swarm_value(session: &Session, plane: &SwarmPlane) -> Value {
@@ -207,6 +235,8 @@ fn swarm_value(session: &Session, plane: &SwarmPlane) -> Value {
                 swarm.push(("Error", Value::string("")));
                 swarm.push(("Managers", count(managers)));
                 swarm.push(("Nodes", count(nodes)));
+                let id = Value::string(&cluster_id(session, plane));
+                swarm.push(("Cluster", Value::object([("ID", id)])));
             }
         }
     }

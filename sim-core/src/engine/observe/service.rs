@@ -106,7 +106,7 @@ impl Served {
             return;
         }
         for owner in owners {
-            // A pod that is gone has left its set, which shows in the set's turnover.
+            // A pod that is gone or going has left its set, which shows in the set's turnover.
             if let Some(set) = plane.set_of(*owner)
                 && let Some(count) = self.counts.get_mut(set.slot() as usize)
             {

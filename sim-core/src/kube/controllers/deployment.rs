@@ -8,6 +8,8 @@ pub mod progress;
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::sorted::{SortedMap, SortedSet};
@@ -25,6 +27,9 @@ use crate::manifest::value::Value;
 
 use super::admission;
 use arithmetic::{Bounds, Share, Size};
+
+/// ReplicaSets of one Deployment: mostly one, or two while it rolls.
+type Sets = SmallVec<[ReplicaSetId; 4]>;
 
 /// The controller.
 #[derive(Clone, Debug)]
@@ -108,7 +113,7 @@ impl DeploymentController {
                 "Progressing",
                 ConditionStatus::Unknown,
                 "DeploymentPaused",
-                "Deployment is paused".into(),
+                "Deployment is paused",
                 turn,
             );
         } else if !row.paused && paused {
@@ -117,7 +122,7 @@ impl DeploymentController {
                 "Progressing",
                 ConditionStatus::Unknown,
                 "DeploymentResumed",
-                "Deployment is resumed".into(),
+                "Deployment is resumed",
                 turn,
             );
         }
@@ -213,7 +218,7 @@ impl DeploymentController {
         new: Option<ReplicaSetId>,
         turn: &mut Turn<'_, '_>,
     ) {
-        let active: Vec<ReplicaSetId> = sets(id, turn)
+        let active: Sets = sets(id, turn)
             .into_iter()
             .filter(|set| {
                 turn.store
@@ -420,7 +425,7 @@ impl DeploymentController {
                     "Progressing",
                     ConditionStatus::True,
                     "FoundNewReplicaSet",
-                    text.into(),
+                    &text,
                     turn,
                 );
             }
@@ -448,7 +453,7 @@ impl DeploymentController {
         let Some(limit) = turn.store.deployment(id).and_then(|row| row.history) else {
             return;
         };
-        let mut old: Vec<ReplicaSetId> = old_sets(id, new, turn);
+        let mut old = old_sets(id, new, turn);
         old.retain(|set| {
             turn.store
                 .replica_set(*set)
@@ -494,11 +499,9 @@ pub fn bounds(row: &DeploymentRow) -> Bounds {
 }
 
 /// Its ReplicaSets, oldest first, names deciding between equal times.
-pub fn sets(id: DeploymentId, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
-    let mut sets = turn
-        .store
-        .deployment(id)
-        .map_or_else(Vec::new, |row| row.replica_sets.clone());
+pub fn sets(id: DeploymentId, turn: &Turn<'_, '_>) -> Sets {
+    let row = turn.store.deployment(id);
+    let mut sets = row.map_or_else(Sets::new, |row| Sets::from_slice(&row.replica_sets));
     sets.arrange_by(|one, two| {
         let (Some(one), Some(two)) = (turn.store.replica_set(*one), turn.store.replica_set(*two))
         else {
@@ -515,7 +518,7 @@ pub fn sets(id: DeploymentId, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
     sets
 }
 
-fn old_sets(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
+fn old_sets(id: DeploymentId, new: Option<ReplicaSetId>, turn: &Turn<'_, '_>) -> Sets {
     sets(id, turn)
         .into_iter()
         .filter(|set| Some(*set) != new)
@@ -550,7 +553,9 @@ fn scaling_event(row: &DeploymentRow, turn: &Turn<'_, '_>) -> bool {
 }
 
 fn total(id: DeploymentId, turn: &Turn<'_, '_>) -> i64 {
-    sets(id, turn).iter().map(|set| size(*set, turn).spec).sum()
+    let row = turn.store.deployment(id);
+    let sets = row.map_or(&[][..], |row| &row.replica_sets);
+    sets.iter().map(|set| size(*set, turn).spec).sum()
 }
 
 /// A ReplicaSet's size. Pods beyond it are on their way out even while the status still counts them,

@@ -110,7 +110,7 @@ impl DeploymentController {
                 "Progressing",
                 ConditionStatus::True,
                 "NewReplicaSetCreated",
-                text.into(),
+                &text,
                 turn,
             );
         }
@@ -130,8 +130,8 @@ impl DeploymentController {
         };
         let object = ("Deployment", row.namespace, Name::plain(row.name));
         if row.deadline_s.is_some() {
-            let (status, message) = (ConditionStatus::False, text.clone());
-            progress::set(id, "Progressing", status, REFUSED, message, turn);
+            let status = ConditionStatus::False;
+            progress::set(id, "Progressing", status, REFUSED, &text, turn);
         }
         turn.warning(
             object,

@@ -1,8 +1,6 @@
 //! A Deployment's status: numbers, conditions, and the clock of the progress deadline.
 //! Sources: `pkg/controller/deployment/progress.go`, `util/deployment_util.go`.
 
-use std::sync::Arc;
-
 use crate::base::name::Name;
 use crate::base::name::Rule;
 use crate::base::time::{SimDuration, SimTime};
@@ -74,7 +72,6 @@ fn write(
         return;
     };
     let before = Numbers::stored(row);
-    let old_conditions = row.conditions.clone();
     let row = row.clone();
     let new = new.or_else(|| find_new(&row, turn));
     let numbers = count(id, new, turn);
@@ -92,7 +89,7 @@ fn write(
             "Deployment does not have minimum availability.",
         )
     };
-    set(id, "Available", status, reason, message.into(), turn);
+    set(id, "Available", status, reason, message, turn);
     if rolls {
         progress(id, &row, before, numbers, new, turn);
         copy_failure(id, new, turn);
@@ -100,7 +97,7 @@ fn write(
     let Some(current) = turn.store.deployment(id) else {
         return;
     };
-    if before == numbers && current.conditions == old_conditions && row.observed == row.generation {
+    if before == numbers && current.conditions == row.conditions && row.observed == row.generation {
         return;
     }
     controller.limiter.take(turn.now());
@@ -128,7 +125,7 @@ fn copy_failure(id: DeploymentId, new: Option<ReplicaSetId>, turn: &mut Turn<'_,
     match failure {
         Some(failure) => {
             let (status, reason) = (failure.status, failure.reason);
-            set(id, KIND, status, reason, failure.message, turn);
+            set(id, KIND, status, reason, &failure.message, turn);
         }
         None => remove(id, KIND, turn),
     }
@@ -218,13 +215,13 @@ fn progress(
             "Progressing",
             ConditionStatus::True,
             "NewReplicaSetAvailable",
-            format!("{name} has successfully progressed.").into(),
+            &format!("{name} has successfully progressed."),
             turn,
         );
         return;
     }
     if progressed {
-        refresh(id, format!("{name} is progressing.").into(), turn);
+        refresh(id, &format!("{name} is progressing."), turn);
         wait(id, turn.now(), deadline, turn);
         return;
     }
@@ -244,7 +241,7 @@ fn progress(
             "Progressing",
             ConditionStatus::False,
             "ProgressDeadlineExceeded",
-            format!("{name} has timed out progressing.").into(),
+            &format!("{name} has timed out progressing."),
             turn,
         );
         let value = SimDuration::from_secs(deadline.unsigned_abs());
@@ -280,7 +277,7 @@ fn wait(id: DeploymentId, since: SimTime, deadline_s: i64, turn: &mut Turn<'_, '
 }
 
 /// Restarts the clock: `lastUpdateTime` moves even when nothing else does.
-fn refresh(id: DeploymentId, message: Arc<str>, turn: &mut Turn<'_, '_>) {
+fn refresh(id: DeploymentId, message: &str, turn: &mut Turn<'_, '_>) {
     put(
         id,
         "Progressing",
@@ -297,7 +294,7 @@ pub fn set(
     kind: &'static str,
     status: ConditionStatus,
     reason: &'static str,
-    message: Arc<str>,
+    message: &str,
     turn: &mut Turn<'_, '_>,
 ) {
     let Some(row) = turn.store.deployment(id) else {
@@ -317,7 +314,7 @@ fn put(
     kind: &'static str,
     status: ConditionStatus,
     reason: &'static str,
-    message: Arc<str>,
+    message: &str,
     turn: &mut Turn<'_, '_>,
 ) {
     let now = turn.now();
@@ -336,7 +333,7 @@ fn put(
         kind,
         status,
         reason,
-        message,
+        message: message.into(),
         updated: now,
         transition,
     });
