@@ -131,7 +131,15 @@ impl Heartbeats {
             name,
             machine,
             labels: labels.into(),
-            annotations: [("node.alpha.kubernetes.io/ttl".into(), "0".into())].into(),
+            annotations: [
+                ("node.alpha.kubernetes.io/ttl".into(), "0".into()),
+                // Source: `pkg/kubelet/kubelet_node_status.go` (`initialNode`).
+                (
+                    "volumes.kubernetes.io/controller-managed-attach-detach".into(),
+                    "true".into(),
+                ),
+            ]
+            .into(),
             taint_times: taints.iter().map(|_| None).collect(),
             taints,
             no_execute_since: evicts.then_some(now),

@@ -6,6 +6,7 @@ pub mod pod;
 pub mod service;
 pub mod token;
 pub mod workload;
+pub mod zero;
 
 use std::sync::Arc;
 
@@ -406,9 +407,6 @@ impl View<'_> {
                 if let Some(row) = self.store.service(id) {
                     revision = revision.max(row.revision);
                 }
-                if value.get("status").is_none() {
-                    value.set("status", object([("loadBalancer", Value::map())]));
-                }
             }
             RowReference::None
             | RowReference::ReplicaSet(_)
@@ -434,6 +432,9 @@ impl View<'_> {
             if let Some(phase) = phase {
                 value.set_path(&["status", "phase"], phase.into());
             }
+        }
+        if !kind.custom {
+            zero::fill(kind.kind, &mut value);
         }
         value.set_path(
             &["metadata", "resourceVersion"],

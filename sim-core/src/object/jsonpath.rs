@@ -10,7 +10,14 @@ use super::print::{KeyOrder, json};
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+pub struct Template(Vec<Part>, Keys);
+
+/// Whether fields that are not there are an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    Allowed,
+    Required,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
@@ -73,7 +80,7 @@ impl Template {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut reader = Reader { rest: text };
         let parts = reader.parts(false)?;
-        Ok(Self(parts))
+        Ok(Self(parts, Keys::Allowed))
     }
 
     /// Parses a path as `--sort-by` and custom columns take it: braces and first dot may be left out.
@@ -97,13 +104,19 @@ impl Template {
         Self::parse(&format!("{{.{path}}}"))
     }
 
+    /// The same where fields that are not there are an error.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self(self.0, Keys::Required)
+    }
+
     /// The text for a document.
     ///
     /// # Errors
     /// An index that is out of bounds.
     pub fn print(&self, document: &Value) -> Result<String, String> {
         let mut out = String::new();
-        write(&self.0, document, document, &mut out)?;
+        write(&self.0, (document, self.1), document, &mut out)?;
         Ok(out)
     }
 
@@ -121,7 +134,9 @@ impl Template {
             Part::Path(steps) => Some(steps),
             Part::Text(_) | Part::Range(..) => None,
         });
-        path.map_or(Ok(Vec::new()), |steps| walk(steps, document, document))
+        path.map_or(Ok(Vec::new()), |steps| {
+            walk(steps, (document, self.1), document)
+        })
     }
 
     /// The first value of the template's first path.
@@ -130,7 +145,10 @@ impl Template {
     }
 }
 
-fn write(parts: &[Part], root: &Value, current: &Value, out: &mut String) -> Result<(), String> {
+/// The document, and what is to be done about fields that it does not have.
+type Root<'a> = (&'a Value, Keys);
+
+fn write(parts: &[Part], root: Root<'_>, current: &Value, out: &mut String) -> Result<(), String> {
     for part in parts {
         match part {
             Part::Text(text) => out.push_str(text),
@@ -149,21 +167,24 @@ fn write(parts: &[Part], root: &Value, current: &Value, out: &mut String) -> Res
     Ok(())
 }
 
-fn walk(steps: &[Step], root: &Value, current: &Value) -> Result<Vec<Value>, String> {
+fn walk(steps: &[Step], root: Root<'_>, current: &Value) -> Result<Vec<Value>, String> {
     let mut found = vec![current.clone()];
     for step in steps {
         let mut next = Vec::new();
         for value in &found {
             take(step, root, value, &mut next)?;
         }
+        if let (Step::Field(name), Keys::Required, true) = (step, root.1, next.is_empty()) {
+            return Err(format!("{name} is not found"));
+        }
         found = next;
     }
     Ok(found)
 }
 
-fn take(step: &Step, root: &Value, value: &Value, out: &mut Vec<Value>) -> Result<(), String> {
+fn take(step: &Step, root: Root<'_>, value: &Value, out: &mut Vec<Value>) -> Result<(), String> {
     match step {
-        Step::Root => out.push(root.clone()),
+        Step::Root => out.push(root.0.clone()),
         Step::Field(name) => out.extend(value.get(name).cloned()),
         Step::All => match value {
             Value::List(items) => out.extend(items.iter().cloned()),

@@ -107,6 +107,8 @@ impl Type {
 pub enum Missing {
     /// `<no value>`.
     NoValue,
+    /// An error.
+    Refused,
     /// The zero value of its type, for fields that an object may lack or have as null. Any other field
     /// that is not there is an error.
     Typed(&'static [(Type, &'static [&'static str])]),

@@ -113,16 +113,28 @@ pub fn namespace(session: &Session, verb: &str, arguments: &Arguments) -> Result
     let flag = |name: &str| arguments.flag(name).filter(|text| !text.is_empty());
     let missing =
         |what: &str, name: &str| Err(Problem::error(format!("{what} \"{name}\" does not exist")));
+    // What asks for the namespace of the context looks at the file as a whole before.
+    let asks = flag("namespace").is_none()
+        && !matches!(verb, "api-resources" | "api-versions" | "version");
+    let wrong = |text: String| Err(Problem::said(format!("Error in configuration: {text}"), ""));
     let mut context = session.context.as_str();
     if verb != "config" {
         context = flag("context").unwrap_or(context);
         if !session.contexts.contains_key(context) {
+            if asks {
+                return wrong(format!(
+                    "\n* context was not found for specified context: {context}\n* cluster has no server defined"
+                ));
+            }
             return missing("context", context);
         }
         match (flag("user"), flag("cluster")) {
             // `create rolebinding --user` and `set subject --user` name subjects.
             (Some(user), _) if user != USER && !matches!(verb, "create" | "set") => {
                 return missing("auth info", user);
+            }
+            (_, Some(cluster)) if cluster != CLUSTER && asks => {
+                return wrong(format!("no server found for cluster \"{cluster}\""));
             }
             (_, Some(cluster)) if cluster != CLUSTER => return missing("cluster", cluster),
             _ => {}

@@ -130,6 +130,9 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
         let mut found = Vec::new();
         let selector = call.selector()?;
         for (kind, name) in call.targets(&words)? {
+            if kind.kind == "Endpoints" {
+                call.stderr.push(super::get::ENDPOINTS_DEPRECATED);
+            }
             match name {
                 Some(name) => found.push((kind, prefixed(call, kind, &name)?)),
                 None => {

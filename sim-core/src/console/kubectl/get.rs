@@ -42,7 +42,12 @@ pub const FLAGS: &[&str] = &[
     "subresource",
     "!recursive:R",
     "template",
+    "!server-print",
 ];
+
+/// What the server says with every answer about the kind.
+pub const ENDPOINTS_DEPRECATED: &str =
+    "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n";
 
 /// Labels or annotations as sorted pairs.
 pub fn text_pairs(object: &Value, field: &str) -> Vec<(std::sync::Arc<str>, std::sync::Arc<str>)> {
@@ -163,9 +168,16 @@ struct Found {
 
 /// The objects that words mean.
 fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
+    if let Some(word @ ("componentstatuses" | "componentstatus" | "cs")) =
+        words.first().map(String::as_str)
+    {
+        let said = not_modelled(format!("kubectl get {word}"));
+        let see = catalogue::SEE.with(&[("command", &"kubectl get leases -n kube-system")]);
+        return Err(Problem::error(said.advise(see)));
+    }
     let wanted = call.targets(&words)?;
     if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
-        call.stderr.push("Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n");
+        call.stderr.push(ENDPOINTS_DEPRECATED);
     }
     let everywhere = call.arguments.on("all-namespaces");
     let by_name = wanted.iter().any(|(_, name)| name.is_some());
@@ -175,6 +187,16 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
         ));
     }
     let first = wanted.iter().find(|(_, name)| name.is_none());
+    if first.is_some()
+        && call
+            .arguments
+            .flag("subresource")
+            .is_some_and(|of| !of.is_empty())
+    {
+        return Err(Problem::error(
+            "subresource cannot be used when bulk resources are specified",
+        ));
+    }
     let selector = match first {
         Some((kind, _)) => selector(call, kind)?,
         None => call.selector()?,
@@ -543,8 +565,15 @@ pub fn table(
     wide: bool,
 ) -> Table {
     let custom = custom_columns_of(call, kind);
+    // Without the server's table, the client shows what every object has.
+    // Source: `k8s.io/cli-runtime/pkg/printers/tableprinter.go` (`objectMetaColumnDefinitions`).
+    let plain = call.arguments.flag("server-print") == Some("false");
     let built_in: Vec<(String, bool)>;
     let shown = match &custom {
+        _ if plain => {
+            built_in = vec![("NAME".to_owned(), false), ("AGE".to_owned(), false)];
+            &built_in
+        }
         Some(custom) => {
             built_in = custom
                 .iter()
@@ -596,6 +625,10 @@ pub fn table(
             );
         }
         let all = match &custom {
+            _ if plain => {
+                let created = object.str_at(&["metadata", "creationTimestamp"]);
+                vec![name, super::clock::age(created, call.now())]
+            }
             Some(custom) => custom_cells(custom, object, &name, call.now()),
             None => cells(kind, object, &name, call.now(), wide),
         };
@@ -627,12 +660,6 @@ pub fn table(
 /// # Errors
 /// None of its own.
 pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
-    if call.arguments.on("watch") {
-        let said = not_modelled("--watch");
-        return Err(Problem::error(said.advise(
-            catalogue::SEE.with(&[("command", &"kubectl get events --watch")]),
-        )));
-    }
     let types = call.arguments.all("types");
     let known = |kind: &String| {
         ["Normal", "Warning"]
@@ -643,27 +670,31 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem::error("valid --types are Normal or Warning"));
     }
     let kind = kind_of("events")?;
-    let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
-    let mut found = call.listing(kind, namespace)?;
-    if let Some(wanted) = call.arguments.flag("for") {
-        let (about, name) = wanted.split_once('/').ok_or_else(|| {
-            Problem::error(format!("--for must be in resource/name form, not {wanted}"))
-        })?;
-        let about = kind_of(about)?;
-        found.retain(|event| {
-            event.str_at(&["involvedObject", "kind"]) == Some(about.kind)
-                && event.str_at(&["involvedObject", "name"]) == Some(name)
+    let about = call.arguments.flag("for").map(str::to_owned);
+    let about = match about {
+        None => None,
+        Some(wanted) => {
+            let (about, name) = wanted.split_once('/').ok_or_else(|| {
+                Problem::error(format!("--for must be in resource/name form, not {wanted}"))
+            })?;
+            Some((call.kind_of(about)?, name.to_owned()))
+        }
+    };
+    let wanted = move |event: &Value| {
+        let text = |path: &[&str]| event.str_at(path).unwrap_or("").to_owned();
+        let named = about.as_ref().is_none_or(|(about, name)| {
+            text(&["involvedObject", "kind"]) == about.kind
+                && text(&["involvedObject", "name"]) == *name
         });
+        let typed = |kind: &String| text(&["type"]).eq_ignore_ascii_case(kind);
+        named && (types.is_empty() || types.iter().any(typed))
+    };
+    let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.clone());
+    if call.arguments.on("watch") {
+        return super::watch::events(call, kind, namespace, &wanted);
     }
-    if !types.is_empty() {
-        found.retain(|event| {
-            types.iter().any(|kind| {
-                event
-                    .str_at(&["type"])
-                    .is_some_and(|found| found.eq_ignore_ascii_case(kind))
-            })
-        });
-    }
+    let mut found = call.listing(kind, namespace.as_deref())?;
+    found.retain(&wanted);
     found.arrange_by_key(|event| event_times(event).0.map(str::to_owned));
     if found.is_empty() {
         let line = if call.arguments.on("all-namespaces") {
@@ -678,20 +709,21 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
         let found: Vec<_> = found.into_iter().map(|event| (kind, event)).collect();
         return printers::print(call, &found, &[], false);
     }
+    let table = event_table(call, kind, &found);
+    call.stdout
+        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
+    Ok(())
+}
+
+/// Events as their own command shows them.
+pub fn event_table(call: &Call<'_>, kind: &'static Kind, found: &[Value]) -> Table {
+    let mut table = Table::new(&["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]);
     let spaces = call.arguments.on("all-namespaces");
-    let mut table = Table::new(if spaces {
-        &[
-            "NAMESPACE",
-            "LAST SEEN",
-            "TYPE",
-            "REASON",
-            "OBJECT",
-            "MESSAGE",
-        ]
-    } else {
-        &["LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE"]
-    });
-    for event in &found {
+    if spaces {
+        table.header.insert(0, "NAMESPACE".to_owned());
+    }
+    for event in found {
+        let text = |path: &[&str]| event.str_at(path).unwrap_or("").to_owned();
         let all = cells(kind, event, name_of(event), call.now(), false);
         let times = event_times(event).2;
         let seen = if times > 1 {
@@ -701,16 +733,11 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
         };
         let involved = format!(
             "{}/{}",
-            event.str_at(&["involvedObject", "kind"]).unwrap_or(""),
-            event.str_at(&["involvedObject", "name"]).unwrap_or("")
+            text(&["involvedObject", "kind"]),
+            text(&["involvedObject", "name"])
         );
         let mut row = if spaces {
-            vec![
-                event
-                    .str_at(&["metadata", "namespace"])
-                    .unwrap_or("")
-                    .to_owned(),
-            ]
+            vec![text(&["metadata", "namespace"])]
         } else {
             Vec::new()
         };
@@ -723,7 +750,5 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
         ]);
         table.rows.push(row);
     }
-    call.stdout
-        .push_str(&table.kubectl(!call.arguments.on("no-headers")));
-    Ok(())
+    table
 }

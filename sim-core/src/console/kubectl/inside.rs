@@ -78,9 +78,22 @@ fn pods_of(call: &mut Call<'_>, word: &str) -> Result<Vec<Value>, Problem> {
 /// The pods that a workload or a Service selects.
 fn pods_behind(call: &Call<'_>, kind: &Kind, owner: &Value) -> Result<Vec<Value>, Problem> {
     let pods = kind_of("pods")?;
+    // Source: `k8s.io/kubectl/pkg/polymorphichelpers/helpers.go` (`SelectorsForObject`).
     let labels = match kind.kind {
-        "Service" => owner.path(&["spec", "selector"]),
-        _ => owner.path(&["spec", "selector", "matchLabels"]),
+        "Service" | "ReplicationController" => owner.path(&["spec", "selector"]),
+        "DaemonSet" | "Deployment" | "Job" | "ReplicaSet" | "StatefulSet" => {
+            owner.path(&["spec", "selector", "matchLabels"])
+        }
+        other => {
+            let of = kind.api_version.rsplit('/').next().unwrap_or("");
+            let doing = match call.verb {
+                "logs" => "get the logs from",
+                _ => "attach to",
+            };
+            return Err(Problem::error(format!(
+                "cannot {doing} *{of}.{other}: selector for *{of}.{other} not implemented"
+            )));
+        }
     };
     let wanted: Vec<(Arc<str>, Arc<str>)> = labels
         .and_then(Value::as_map)

@@ -12,6 +12,8 @@ pub mod secrets;
 pub mod service;
 pub mod zero;
 
+use crate::base::sentence::catalogue;
+use crate::console::not_modelled;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -81,6 +83,7 @@ pub const FLAGS: &[&str] = &[
     "bound-object-name",
     "from-env-file",
     "aggregation-rule",
+    "!edit",
 ];
 /// `create`.
 ///
@@ -183,6 +186,10 @@ pub fn no_command(path: &str, words: &[String], known: &str) -> Problem {
 }
 
 fn from_files(call: &mut Call<'_>) -> Result<(), Problem> {
+    if call.arguments.on("edit") {
+        let see = catalogue::SEE.with(&[("command", &"kubectl edit")]);
+        return Err(Problem::error(not_modelled("--edit").advise(see)));
+    }
     let (found, mut problems) = apply::items(call)?;
     if found.is_empty() && problems.is_empty() {
         return Err(Problem::error("no objects passed to create"));

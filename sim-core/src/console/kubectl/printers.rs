@@ -137,6 +137,7 @@ impl Format {
             }
             _ => template.to_owned(),
         };
+        let allows = arguments.flag("allow-missing-template-keys") != Some("false");
         match name {
             "" => Ok(Self::Plain),
             "wide" => Ok(Self::Wide),
@@ -169,6 +170,7 @@ impl Format {
                 let template = Template::parse(&text).map_err(|error| {
                     Problem::error(format!("error parsing jsonpath {text}, {error}"))
                 })?;
+                let template = if allows { template } else { template.strict() };
                 Ok(if name == "jsonpath-as-json" {
                     Self::PathAsJson(template)
                 } else {
@@ -184,7 +186,11 @@ impl Format {
                 let dialect = Dialect {
                     name: "output",
                     functions: &["exists", "base64decode"],
-                    missing: Missing::NoValue,
+                    missing: if allows {
+                        Missing::NoValue
+                    } else {
+                        Missing::Refused
+                    },
                     maps: &[],
                     methods: &[],
                 };
@@ -352,7 +358,8 @@ fn structured(call: &mut Call<'_>, format: &Format, document: &Value) -> Result<
         }
         Format::Path(template, written) => {
             let text = template.print(document).map_err(|error| {
-                Problem::error(format!("error executing jsonpath \"{written}\": {error}"))
+                let object = template::functions::spelled(document);
+                Problem::error(format!("error executing jsonpath {written:?}: Error executing template: {error}. Printing more information for debugging the template:\n\ttemplate was:\n\t\t{written}\n\tobject given to jsonpath engine was:\n\t\t{object}\n\n\n"))
             })?;
             call.stdout.push_str(&text);
         }

@@ -11,6 +11,7 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::problem::Problem;
+use super::watch::{Scope, Watcher};
 use super::{Call, apply, describe, name_of, title};
 
 pub use revisions::replica_sets;
@@ -28,9 +29,6 @@ pub const FLAGS: &[&str] = &[
     "field-manager",
     "!recursive:R",
 ];
-
-/// Grain of the client's watch.
-const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 
 /// Longest wait without `--timeout`. The real client waits for ever; a rollout without progress
 /// fails by its deadline, one that is paused never ends.
@@ -155,7 +153,7 @@ fn change(
     super::printers::outcome(call, kind, &made, word)
 }
 
-fn watch(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
+fn watch(call: &mut Call<'_>, kind: &'static Kind, name: &str) -> Result<(), Problem> {
     let limit = call
         .arguments
         .flag("timeout")
@@ -169,30 +167,42 @@ fn watch(call: &mut Call<'_>, kind: &Kind, name: &str) -> Result<(), Problem> {
         .flag("revision")
         .and_then(|text| text.parse::<i64>().ok())
         .filter(|number| *number > 0);
-    let mut last = String::new();
+    // Each write of the object is looked at, whether it changes what is said or not.
+    let scope = Scope {
+        kind,
+        namespace: Some(call.namespace.clone()),
+        name: Some(name.to_owned()),
+        labels: None,
+        fields: Vec::new(),
+    };
+    let mut watcher = Watcher::new(scope, &call.view()?)?;
+    let mut seen = vec![call.object(kind, name)?];
     loop {
-        let object = call.object(kind, name)?;
-        if let Some(wanted) = wanted.filter(|_| kind.kind == "Deployment") {
-            let is = revisions::number(&object);
-            if is != wanted {
-                return Err(Problem::error(format!(
-                    "desired revision ({wanted}) is different from the running revision ({is})"
-                )));
+        for object in std::mem::take(&mut seen) {
+            if let Some(wanted) = wanted.filter(|_| kind.kind == "Deployment") {
+                let is = revisions::number(&object);
+                if is != wanted {
+                    return Err(Problem::error(format!(
+                        "desired revision ({wanted}) is different from the running revision ({is})"
+                    )));
+                }
             }
-        }
-        let (line, done) = status::line(kind, &object)?;
-        if line != last {
+            let (line, done) = status::line(kind, &object)?;
             call.say(&line);
-            last = line;
-        }
-        if done || !watches {
-            return Ok(());
+            if done || !watches {
+                return Ok(());
+            }
         }
         if call.now() >= deadline {
             return Err(Problem::error("timed out waiting for the condition"));
         }
-        let next = (call.now() + LOOK_EVERY).min(deadline);
-        call.session.history.advance_to(next);
+        call.session.history.step(deadline);
+        for event in watcher.look(&call.view()?)? {
+            if event.word == "DELETED" {
+                return Err(Problem::error("object has been deleted"));
+            }
+            seen.push(event.object);
+        }
     }
 }
 

@@ -97,6 +97,10 @@ fn each_container(
     count
 }
 
+/// What is said of names where no server is asked.
+/// Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`LocalResourceError`).
+pub const LOCAL: &str = "you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'";
+
 /// What is to be changed: objects of the server, or of files alone with `--local`.
 ///
 /// # Errors
@@ -104,10 +108,7 @@ fn each_container(
 fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
     let (found, problems) = if call.arguments.on("local") {
         if !words.is_empty() {
-            // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`LocalResourceError`).
-            return Err(Problem::error(
-                "you must specify resources by --filename when --local is set.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'",
-            ));
+            return Err(Problem::error(LOCAL));
         }
         if call.arguments.flag("dry-run") == Some("server") {
             return Err(Problem::error(

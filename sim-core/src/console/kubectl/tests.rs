@@ -57,6 +57,7 @@ fn a_deployment_is_made_scaled_and_deleted() {
         deployment.apps/web created
         $ kubectl rollout status deploy/web
         Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 0 out of 2 new replicas have been updated...
         Waiting for deployment "web" rollout to finish: 0 of 2 updated replicas are available...
         Waiting for deployment "web" rollout to finish: 1 of 2 updated replicas are available...
         deployment "web" successfully rolled out
@@ -157,6 +158,7 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         service/web unchanged
         $ kubectl rollout status deploy/web
         Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 0 out of 2 new replicas have been updated...
         Waiting for deployment "web" rollout to finish: 0 of 2 updated replicas are available...
         Waiting for deployment "web" rollout to finish: 1 of 2 updated replicas are available...
         deployment "web" successfully rolled out
@@ -182,7 +184,12 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         service/web unchanged
         $ kubectl rollout status deploy/web
         Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 0 out of 2 new replicas have been updated...
         Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
+        Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
         Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
         deployment "web" successfully rolled out
         $ kubectl rollout history deploy/web
@@ -396,6 +403,7 @@ fn objects_are_described() {
                             kubernetes.io/hostname=w-1
                             kubernetes.io/os=linux
         Annotations:        node.alpha.kubernetes.io/ttl: 0
+                            volumes.kubernetes.io/controller-managed-attach-detach: true
         CreationTimestamp:  Thu, 01 Jan 2026 00:00:00 +0000
         Taints:             <none>
         Unschedulable:      false
@@ -559,7 +567,12 @@ fn failures_show_as_upstream_shows_them() {
         deployment.apps/web restarted
         $ kubectl rollout status deploy/web
         Waiting for deployment spec update to be observed...
+        Waiting for deployment "web" rollout to finish: 0 out of 2 new replicas have been updated...
         Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 out of 2 new replicas have been updated...
+        Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
+        Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
         Waiting for deployment "web" rollout to finish: 1 old replicas are pending termination...
         deployment "web" successfully rolled out
         $ sim fault node-crash w-1
@@ -606,7 +619,7 @@ fn failures_show_as_upstream_shows_them() {
             name: settings
             namespace: team
             resourceVersion: "244"
-            uid: 37d63ebd-3a00-4268-9b62-2f3d42fbeaf9
+            uid: 961f53b2-2b35-4203-acec-047039dac153
         kind: List
         metadata:
           resourceVersion: ""
@@ -620,11 +633,11 @@ fn failures_show_as_upstream_shows_them() {
         kube-system       kube-root-ca.crt   1      8m6s
         team              settings           1      0s
         $ sim time
-        8m6.1s
+        8m6.005s
         $ kubectl delete ns team
         namespace "team" deleted
         $ sim time
-        8m11.1s
+        8m11.005s
         $ kubectl get pods -o jsonpath='{range .items[*]}{.metadata.name}{"="}{.status.phase}{"\n"}{end}'
         loop=Running
         lost=Pending
@@ -635,7 +648,7 @@ fn failures_show_as_upstream_shows_them() {
         deployment.apps "web" deleted from default namespace
         service "web" deleted from default namespace
         $ sim time
-        8m11.1s
+        8m11.005s
         $ kubectl delete pods --all --force
         pod "loop" force deleted from default namespace
         pod "lost" force deleted from default namespace
@@ -644,7 +657,7 @@ fn failures_show_as_upstream_shows_them() {
         pod "web-7b558b44db-sq6bh" force deleted from default namespace
         Warning: Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.
         $ sim time
-        8m11.1s
+        8m11.005s
         $ sim advance 1s
         $ kubectl get all
         NAME                 TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)   AGE

@@ -1,12 +1,13 @@
 //! `kubectl wait`. Source: `k8s.io/kubectl/pkg/cmd/wait`.
 
-use crate::base::time::SimDuration;
+use crate::base::time::{SimDuration, SimTime};
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::jsonpath::{Template, text};
 
 use super::pod_status::items;
 use super::problem::Problem;
+use super::set::LOCAL;
 use super::{Call, apply, get, name_of, printers};
 
 /// Flags of `wait`.
@@ -19,6 +20,7 @@ pub const FLAGS: &[&str] = &[
     "filename:f",
     "field-selector",
     "output:o",
+    "!local",
 ];
 
 /// What is said of an object that is as it was waited for.
@@ -45,7 +47,11 @@ enum For {
 /// # Errors
 /// Timeouts, and nothing to wait for.
 pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
-    let goal = goal(call.arguments.flag("for").unwrap_or(""))?;
+    let goals = call.arguments.each("for").into_iter().map(goal);
+    let goals = goals.collect::<Result<Vec<_>, Problem>>()?;
+    if goals.is_empty() {
+        return Err(Problem::error("unrecognized condition: []"));
+    }
     let span = match call.arguments.flag("timeout") {
         Some(text) if text.starts_with('-') => WEEK,
         Some(text) => apply::duration(text)?,
@@ -58,92 +64,85 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
             "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
         ));
     }
-    if matches!(goal, For::Create) {
-        loop {
-            if let Ok(found) = super::edit::chosen(call, &words)
-                && !found.is_empty()
-            {
-                for (kind, object) in found {
-                    printers::outcome(call, kind, &object, MET)?;
-                }
-                return Ok(());
-            }
+    if call.arguments.on("local") && !words.is_empty() {
+        return Err(Problem::error(LOCAL));
+    }
+    // That it is made is waited for before all else, wherever that is written.
+    if goals.iter().any(|goal| matches!(goal, For::Create)) {
+        while !super::edit::looked_up(call, &words).is_ok_and(|(found, _)| !found.is_empty()) {
             if !step(call, deadline) {
                 return Err(Problem::error("timed out waiting for the condition"));
             }
         }
     }
-    let found = if matches!(goal, For::Delete) {
-        present(call, &words)?
+    let deletes = goals.iter().any(|goal| matches!(goal, For::Delete));
+    let (found, mut problems) = if deletes {
+        (present(call, &words)?, Vec::new())
     } else {
-        super::edit::chosen(call, &words)?
+        super::edit::looked_up(call, &words)?
     };
-    if found.is_empty() {
-        return if matches!(goal, For::Delete) {
+    if found.is_empty() && problems.is_empty() {
+        return if deletes {
             Ok(())
         } else {
             Err(Problem::error("no matching resources found"))
         };
     }
-    let mut problems = Vec::new();
     for (kind, object) in found {
-        let (name, uid) = (
-            name_of(&object).to_owned(),
-            object.str_at(&["metadata", "uid"]).map(str::to_owned),
-        );
-        let namespace = object
-            .str_at(&["metadata", "namespace"])
-            .unwrap_or("")
-            .to_owned();
-        loop {
-            let now = call.read(kind, &namespace, &name)?;
-            let met = match (&goal, &now) {
-                (For::Delete, now) => now
-                    .as_ref()
-                    .is_none_or(|now| now.str_at(&["metadata", "uid"]) != uid.as_deref()),
-                (_, None) => {
-                    problems.push(Problem::server(&crate::kube::Refusal::not_found(
-                        kind, &name,
-                    )));
-                    break;
-                }
-                (For::Condition(condition, value), Some(now)) => holds(now, condition, value),
-                (For::Path(path, value), Some(now)) => {
-                    match is_value(&path.values(now), value.as_deref()) {
-                        Ok(met) => met,
-                        Err(why) => {
-                            problems.push(Problem::error(why));
-                            break;
-                        }
-                    }
-                }
-                (For::Create, Some(_)) => true,
-            };
-            if met {
-                let last = match goal {
-                    For::Delete => None,
-                    For::Condition(..) | For::Create | For::Path(..) => now,
-                };
-                printers::outcome(call, kind, last.as_ref().unwrap_or(&object), MET)?;
-                break;
-            }
-            if span == SimDuration::ZERO {
-                problems.push(Problem::error(format!(
-                    "condition not met for {}/{name}",
-                    kind.plural
-                )));
-                break;
-            }
-            if !step(call, deadline) {
-                problems.push(Problem::error(format!(
-                    "timed out waiting for the condition on {}/{name}",
-                    kind.plural
-                )));
-                break;
-            }
-        }
+        let mut until = || {
+            goals
+                .iter()
+                .try_for_each(|goal| one(call, (kind, &object), goal, span, deadline))
+        };
+        problems.extend(until().err());
     }
     Problem::all(problems)
+}
+
+/// Waits for one object to be as it is wanted, and says so.
+fn one(
+    call: &mut Call<'_>,
+    (kind, object): (&'static Kind, &Value),
+    goal: &For,
+    span: SimDuration,
+    deadline: SimTime,
+) -> Result<(), Problem> {
+    let name = name_of(object).to_owned();
+    let uid = object.str_at(&["metadata", "uid"]);
+    let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+    loop {
+        let now = call.read(kind, namespace, &name)?;
+        let met = match (goal, &now) {
+            (For::Delete, now) => now
+                .as_ref()
+                .is_none_or(|now| now.str_at(&["metadata", "uid"]) != uid),
+            (_, None) => {
+                return Err(Problem::server(&crate::kube::Refusal::not_found(
+                    kind, &name,
+                )));
+            }
+            (For::Condition(condition, value), Some(now)) => holds(now, condition, value),
+            (For::Path(path, value), Some(now)) => {
+                is_value(&path.values(now), value.as_deref()).map_err(Problem::error)?
+            }
+            (For::Create, Some(_)) => true,
+        };
+        if met {
+            let last = match goal {
+                For::Delete => None,
+                For::Condition(..) | For::Create | For::Path(..) => now,
+            };
+            return printers::outcome(call, kind, last.as_ref().unwrap_or(object), MET);
+        }
+        let why = if span == SimDuration::ZERO {
+            "condition not met for"
+        } else if step(call, deadline) {
+            continue;
+        } else {
+            "timed out waiting for the condition on"
+        };
+        return Err(Problem::error(format!("{why} {}/{name}", kind.plural)));
+    }
 }
 
 /// Whether a path finds one value, and the wanted one if there is any. Maps and lists are values,

@@ -402,6 +402,57 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
     })
 }
 
+/// `events --watch`: what is there, and what comes.
+/// Source: `k8s.io/kubectl/pkg/cmd/events/events.go` (`runWatch`).
+///
+/// # Errors
+/// Whoever may not watch them.
+pub fn events(
+    call: &mut Call<'_>,
+    kind: &'static Kind,
+    namespace: Option<String>,
+    wanted: &dyn Fn(&Value) -> bool,
+) -> Result<(), Problem> {
+    call.may("watch", kind, namespace.as_deref().unwrap_or(""), "")?;
+    let scope = Scope {
+        kind,
+        namespace,
+        name: None,
+        labels: None,
+        fields: Vec::new(),
+    };
+    let timeout = call.arguments.flag("request-timeout").map(str::to_owned);
+    let span = Span::of(call, timeout.as_deref())?;
+    let mut watcher = Watcher::new(scope, &call.view()?)?;
+    let mut header = !call.arguments.on("no-headers");
+    let mut widths = Vec::new();
+    let mut print = |call: &mut Call<'_>, event: Value| {
+        if !wanted(&event) {
+            return Ok(());
+        }
+        if *call.format != Format::Plain {
+            return printers::print(call, &[(kind, event)], &[], true);
+        }
+        let table = get::event_table(call, kind, &[event]);
+        let text = table.kubectl_on(std::mem::take(&mut header), &mut widths);
+        call.stdout.push_str(&text);
+        Ok(())
+    };
+    let first: Vec<Value> = watcher.known().cloned().collect();
+    for event in first {
+        print(call, event)?;
+    }
+    follow(
+        call,
+        &mut watcher,
+        span,
+        &mut |call, seen| match seen.word {
+            "DELETED" => Ok(()),
+            _ => print(call, seen.object),
+        },
+    )
+}
+
 /// Prints objects as they come; columns stay as wide as they have been.
 struct Printer {
     events: bool,

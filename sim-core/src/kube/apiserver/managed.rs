@@ -230,7 +230,9 @@ impl View<'_> {
             .iter()
             .any(|owner| owner.subresource == Subresource::Status);
         let status = field_set_lax(object, schema.typed()).only("f:status");
-        if has_status && !written && !kind.custom && status.below("f:status").is_some() {
+        let known = status.below("f:status").is_some()
+            && !crate::kube::render::zero::is_blank(kind.kind, object);
+        if has_status && !written && !kind.custom && known {
             let manager = match kind.kind {
                 "Pod" | "Node" => "kubelet",
                 _ => "kube-controller-manager",

@@ -256,3 +256,28 @@ pub fn keep_template(
     let template = build(namespace, &decoded, document.clone(), turn);
     Some(turn.store.intern_template(template))
 }
+
+/// How often a DaemonSet's template has changed, which only the server says.
+/// Sources: `pkg/registry/apps/daemonset/strategy.go`, `pkg/apis/apps/v1/conversion.go`.
+pub const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// Counts the templates of a DaemonSet.
+pub fn count_template(kind: &str, old: Option<&Value>, value: &mut Value) {
+    if kind != "DaemonSet" {
+        return;
+    }
+    let path = ["metadata", "annotations", TEMPLATE_GENERATION];
+    let number = |object: &Value| -> i64 {
+        let text = object.str_at(&path).unwrap_or("");
+        text.parse().unwrap_or(0)
+    };
+    let count = match old {
+        None => number(value).max(1),
+        Some(old) => {
+            let template = ["spec", "template"];
+            let changed = old.path(&template) != value.path(&template);
+            number(old).max(1) + i64::from(changed)
+        }
+    };
+    value.set_path(&path, count.to_string().into());
+}

@@ -102,6 +102,7 @@ impl ApiServer {
         certificate::check(kind, &key.name, &value)?;
         certificate::prepare(kind, None, &mut value, self.who.as_deref());
         define(kind, &key, &mut value, turn)?;
+        workload::count_template(kind.kind, None, &mut value);
         let row = match &parsed.spec {
             KubeSpec::Deployment(spec) => {
                 RowReference::Deployment(create_deployment(spec, &key, &value, turn))
@@ -326,6 +327,7 @@ impl ApiServer {
             value.remove_path(&["metadata", field]);
         }
         define(kind, key, &mut value, turn)?;
+        workload::count_template(kind.kind, Some(&old), &mut value);
         value.remove_path(&[
             "metadata",
             "annotations",

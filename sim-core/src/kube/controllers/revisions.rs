@@ -172,6 +172,16 @@ fn write(
         _ => "controller.kubernetes.io/hash",
     };
     labels.set(label, hash.into());
+    // Upstream's snapshots carry their owner's annotations, the cause of the change among them.
+    let owner_key = DocumentKey {
+        resource: row.kind.resource().into(),
+        namespace: key.namespace.clone(),
+        name: turn.ctx.symbols.text(row.name).into(),
+    };
+    let annotations = turn.store.documents().get(&owner_key);
+    let annotations = annotations
+        .and_then(|document| document.value.path(&["metadata", "annotations"]))
+        .cloned();
     let mut kept = Value::clone(&document);
     kept.set("$patch", "replace".into());
     let mut value = Value::map();
@@ -186,6 +196,9 @@ fn write(
             ("ownerReferences", Value::list(vec![owner])),
         ]),
     );
+    if let Some(annotations) = annotations {
+        value.set_path(&["metadata", "annotations"], annotations);
+    }
     value.set_path(&["data", "spec", "template"], kept);
     value.set("revision", number.into());
     let now = turn.now();

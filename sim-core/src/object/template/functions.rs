@@ -9,7 +9,7 @@ use crate::base::limits::MAX_TEMPLATE_BYTES;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::manifest::json::write_string;
 use crate::manifest::value::Value;
-use crate::object::print;
+use crate::object::print::{self, KeyOrder, json};
 
 use super::run::Got;
 use super::{Missing, Type};
@@ -358,7 +358,7 @@ fn index(values: &[Got], missing: Missing) -> Result<Got, Sentence> {
         }
         got = match part(&got.value, &key.value)? {
             Some(inner) => Got::inside(&inner),
-            None if missing == Missing::NoValue => Got::NOTHING,
+            None if matches!(missing, Missing::NoValue | Missing::Refused) => Got::NOTHING,
             // What maps of texts have not is the empty text.
             None => empty(),
         };
@@ -441,6 +441,24 @@ pub(super) fn truth(got: &Got) -> bool {
 pub fn show(value: &Value) -> String {
     let got = Got::plain(value.clone());
     made(&mut usize::MAX.clone(), |out| write_action(&got, out)).unwrap_or_default()
+}
+
+/// A value as `%#v` prints it: in Go's own words.
+pub fn spelled(value: &Value) -> String {
+    let inside = |parts: Vec<String>| parts.join(", ");
+    match value {
+        Value::Null => "interface {}(nil)".to_owned(),
+        Value::List(items) => {
+            let parts = items.iter().map(spelled).collect();
+            format!("[]interface {{}}{{{}}}", inside(parts))
+        }
+        Value::Map(map) => {
+            let part = |(key, value): (_, &Value)| format!("{key:?}:{}", spelled(value));
+            let parts = map.sorted().into_iter().map(part).collect();
+            format!("map[string]interface {{}}{{{}}}", inside(parts))
+        }
+        plain => json(plain, KeyOrder::Sorted),
+    }
 }
 
 /// Writes a value as an action prints it.

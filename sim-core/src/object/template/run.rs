@@ -405,6 +405,9 @@ impl<'t> Run<'t> {
                         of.zero()
                     }
                     (None, Missing::NoValue) => Got::NOTHING,
+                    (None, Missing::Refused) => {
+                        return wrong(&format!("map has no entry for key {name:?}"));
+                    }
                     (None, Missing::Unknown(of)) => {
                         return wrong(&format!("can't evaluate field {name} in type {of}"));
                     }

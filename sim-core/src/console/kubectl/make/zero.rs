@@ -1,6 +1,7 @@
 //! What Go's encoder adds to an object that a generator made: members of structures that are written
 //! even when nothing was put into them.
 
+use crate::kube::render::zero as status;
 use crate::manifest::value::Value;
 
 /// The object as `--dry-run=client -o yaml` prints it.
@@ -46,29 +47,11 @@ pub fn filled(written: &Value) -> Value {
 }
 
 fn others(kind: &str, object: &mut Value) {
-    let zero = |keys: &[&'static str]| Value::object(keys.iter().map(|key| (*key, Value::Int(0))));
-    match kind {
-        "Namespace" => {
-            default(object, &["spec"], Value::map());
-            object.set("status", Value::map());
-        }
-        "Service" | "Ingress" => object.set_path(&["status", "loadBalancer"], Value::map()),
-        "ResourceQuota" => object.set("status", Value::map()),
-        "PodDisruptionBudget" => object.set(
-            "status",
-            zero(&[
-                "currentHealthy",
-                "desiredHealthy",
-                "disruptionsAllowed",
-                "expectedPods",
-            ]),
-        ),
-        "HorizontalPodAutoscaler" => {
-            object.set_path(&["status", "currentMetrics"], Value::Null);
-            object.set_path(&["status", "desiredReplicas"], Value::Int(0));
-        }
-        _ => {}
+    if kind == "Namespace" {
+        default(object, &["spec"], Value::map());
+        object.set("status", Value::map());
     }
+    status::fill(kind, object);
 }
 
 fn default(object: &mut Value, path: &[&str], value: Value) {

@@ -2,7 +2,7 @@
 //! Sources: `pkg/controller/daemon/daemon_controller.go`, `util/daemonset_util.go`.
 
 use crate::api::kube::affinity::{TaintEffect, Toleration, TolerationOperator};
-use crate::kube::apiserver::workload::keep_template;
+use crate::kube::apiserver::workload::{TEMPLATE_GENERATION, keep_template};
 use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{
     TAINT_NOT_READY, TAINT_UNREACHABLE, TAINT_UNSCHEDULABLE, effect_text,
@@ -10,6 +10,7 @@ use crate::kube::rows::node::{
 use crate::kube::rows::pod::PodRow;
 use crate::kube::rows::read;
 use crate::kube::scheduler::plugins::affinity;
+use crate::kube::store::document::DocumentKey;
 use crate::kube::template::{TemplateId, tolerates};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -144,6 +145,10 @@ pub(super) fn template(pass: &Pass, node: NodeId, turn: &mut Turn<'_, '_>) -> Op
         &["metadata", "labels", "controller-revision-hash"],
         pass.hash.as_str().into(),
     );
+    if let Some(count) = template_generation(pass, turn) {
+        // Source: `pkg/controller/daemon/util/daemonset_util.go` (`CreatePodTemplate`).
+        document.set_path(&["metadata", "labels", "pod-template-generation"], count);
+    }
     let field = Value::object([
         ("key", Value::from("metadata.name")),
         ("operator", "In".into()),
@@ -181,4 +186,16 @@ pub(super) fn template(pass: &Pass, node: NodeId, turn: &mut Turn<'_, '_>) -> Op
     document.set_path(&["spec", "tolerations"], Value::list(tolerations));
     let namespace = turn.ctx.symbols.text(pass.row.namespace).to_owned();
     keep_template(&document, &namespace, turn)
+}
+
+/// How often the set's template has changed, as the server counts it.
+fn template_generation(pass: &Pass, turn: &Turn<'_, '_>) -> Option<Value> {
+    let key = DocumentKey {
+        resource: pass.row.kind.resource().into(),
+        namespace: turn.ctx.symbols.text(pass.row.namespace).into(),
+        name: turn.ctx.symbols.text(pass.row.name).into(),
+    };
+    let document = turn.store.documents().get(&key)?;
+    let path = ["metadata", "annotations", TEMPLATE_GENERATION];
+    document.value.path(&path).cloned()
 }

@@ -42,6 +42,9 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
             default(spec, "suspend", false);
             default(spec, "successfulJobsHistoryLimit", 3);
             default(spec, "failedJobsHistoryLimit", 1);
+            with(spec, &["jobTemplate"], |jobs| {
+                default(jobs, "metadata", Value::map());
+            });
             with(spec, &["jobTemplate", "spec"], template);
         }),
         "Pod" => with(document, &["spec"], |spec| {
@@ -311,6 +314,9 @@ fn job(spec: &mut Value) {
 }
 
 fn template(spec: &mut Value) {
+    with(spec, &["template"], |template| {
+        default(template, "metadata", Value::map());
+    });
     with(spec, &["template", "spec"], pod_spec);
 }
 
@@ -558,6 +564,7 @@ fn limit(limit: &mut Value) {
 
 /// Source: `pkg/apis/networking/v1/defaults.go`.
 fn network_policy(spec: &mut Value) {
+    default(spec, "podSelector", Value::map());
     for direction in ["ingress", "egress"] {
         each(spec, direction, |rule| {
             each(rule, "ports", |port| default(port, "protocol", "TCP"));
