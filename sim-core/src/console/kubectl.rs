@@ -183,6 +183,8 @@ const REFUSED: &[(&str, Option<Form>)] = &[
     ("attach", Some(catalogue::NO_ATTACH)),
     ("completion", Some(catalogue::COMPLETES_ITSELF)),
     ("cp", Some(catalogue::NO_COPY)),
+    ("kuberc", None),
+    ("options", None),
     ("plugin", Some(catalogue::NO_PLUGINS)),
     ("port-forward", Some(catalogue::NO_FORWARD)),
     ("proxy", Some(catalogue::NO_PROXY)),

@@ -417,14 +417,24 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
         call.record(&mut item.object);
     }
     let mut applied = Vec::new();
+    let whole = !matches!(
+        *call.format,
+        printers::Format::Plain | printers::Format::Name
+    );
     for item in &found {
         match one(call, item) {
             Ok((object, word)) => {
-                printers::outcome(call, item.kind, &object, word)?;
+                if !whole {
+                    printers::outcome(call, item.kind, &object, word)?;
+                }
                 applied.push((item.kind, object));
             }
             Err(problem) => problems.push(problem),
         }
+    }
+    // Source: `pkg/cmd/apply/apply.go` (`printObjects`).
+    if whole && problems.is_empty() {
+        printers::outcomes(call, applied.clone())?;
     }
     if call.arguments.on("prune") && problems.is_empty() {
         prune::prune(call, &applied, &mut problems)?;

@@ -619,6 +619,12 @@ fn patch_one(
     (mode, change): (&str, &Value),
     subresource: &str,
 ) -> Result<(), Problem> {
+    if mode == "strategic" && kind.custom && (call.arguments.on("local") || call.dry_client()) {
+        return Err(Problem::error(format!(
+            "strategic merge patch is not supported for {}, Kind={} locally, try --type merge",
+            kind.api_version, kind.kind
+        )));
+    }
     let patched = patched(kind, &object, mode, change)?;
     let said = |same: bool| {
         if same {

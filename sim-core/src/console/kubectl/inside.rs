@@ -44,7 +44,7 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
     let Some((kind, name)) = word.split_once('/') else {
         return call.object(pods, word);
     };
-    let kind = kind_of(kind)?;
+    let kind = call.kind_of(kind)?;
     if kind.kind == "Pod" {
         return call.object(pods, name);
     }
@@ -66,8 +66,8 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
 /// All pods of what a command names.
 fn pods_of(call: &mut Call<'_>, word: &str) -> Result<Vec<Value>, Problem> {
     match word.split_once('/') {
-        Some((kind, name)) if kind_of(kind)?.kind != "Pod" => {
-            let kind = kind_of(kind)?;
+        Some((kind, name)) if call.kind_of(kind)?.kind != "Pod" => {
+            let kind = call.kind_of(kind)?;
             let owner = call.object(kind, name)?;
             pods_behind(call, kind, &owner)
         }
@@ -78,6 +78,9 @@ fn pods_of(call: &mut Call<'_>, word: &str) -> Result<Vec<Value>, Problem> {
 /// The pods that a workload or a Service selects.
 fn pods_behind(call: &Call<'_>, kind: &Kind, owner: &Value) -> Result<Vec<Value>, Problem> {
     let pods = kind_of("pods")?;
+    if kind.custom {
+        return Err(Problem::unregistered(kind));
+    }
     // Source: `k8s.io/kubectl/pkg/polymorphichelpers/helpers.go` (`SelectorsForObject`).
     let labels = match kind.kind {
         "Service" | "ReplicationController" => owner.path(&["spec", "selector"]),
@@ -377,7 +380,9 @@ fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Prob
             .filter(|(at, _)| *at >= since)
             .map(|(at, line)| {
                 if stamps {
-                    format!("{prefix}{} {line}\n", at.rfc3339_micros())
+                    // Nine digits, as the runtime's files have them (`RFC3339NanoFixed`).
+                    let at = at.rfc3339_micros();
+                    format!("{prefix}{}000Z {line}\n", at.trim_end_matches('Z'))
                 } else {
                     format!("{prefix}{line}\n")
                 }

@@ -228,12 +228,33 @@ pub fn outcome(
         call.say(&line);
         return Ok(());
     }
-    let mut object = object.clone();
-    if call.arguments.on("show-managed-fields") && call.arguments.flag("dry-run").is_none() {
-        let owners = call.view()?.managed_fields(kind, &object);
-        object.set_path(&["metadata", "managedFields"], owners);
+    // One printer for all objects parts them; some verbs make one for each.
+    let parts = matches!(
+        call.verb,
+        "autoscale" | "create" | "expose" | "replace" | "scale" | "set" | "wait"
+    );
+    if parts && *call.format == Format::Yaml && !call.stdout.is_empty() {
+        call.say("---");
     }
-    print(call, &[(kind, object)], &[], true)
+    outcomes(call, vec![(kind, object.clone())])
+}
+
+/// Prints objects that were written in the form of `-o`: several as a list.
+///
+/// # Errors
+/// A template that does not fit them.
+pub fn outcomes(
+    call: &mut Call<'_>,
+    mut objects: Vec<(&'static Kind, Value)>,
+) -> Result<(), Problem> {
+    if call.arguments.on("show-managed-fields") && call.arguments.flag("dry-run").is_none() {
+        for (kind, object) in &mut objects {
+            let owners = call.view()?.managed_fields(kind, object);
+            object.set_path(&["metadata", "managedFields"], owners);
+        }
+    }
+    let single = objects.len() < 2;
+    print(call, &objects, &[], single)
 }
 
 fn unmatched(output: &str, tables: bool) -> Problem {
@@ -330,7 +351,14 @@ pub fn print(
             return match found {
                 [] if single => Ok(()),
                 [(_, one)] if single => structured(call, &format, one),
-                _ => structured(call, &format, &list(found)),
+                _ => {
+                    let mut list = list(found);
+                    if call.verb == "apply" {
+                        // A list of the client's own types, which leaves out what is empty.
+                        list.set("metadata", Value::map());
+                    }
+                    structured(call, &format, &list)
+                }
             };
         }
     }

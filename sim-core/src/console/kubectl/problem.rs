@@ -42,6 +42,15 @@ impl Problem {
         Self::said(Passage::from("error: ").then(message), "")
     }
 
+    /// An object of a kind that verbs with types of their own do not have.
+    /// Source: `k8s.io/apimachinery/pkg/runtime/error.go` (`notRegisteredErr`).
+    pub fn unregistered(kind: &kinds::Kind) -> Self {
+        Self::error(format!(
+            "no kind \"{}\" is registered for version \"{}\" in scheme \"k8s.io/kubectl/pkg/scheme/scheme.go:28\"",
+            kind.kind, kind.api_version
+        ))
+    }
+
     /// An object whose kind the cluster does not serve: its name and namespace, and its file.
     /// Source: `k8s.io/cli-runtime/pkg/resource/mapper.go` (`infoForData`), `visitor.go`.
     pub fn no_mapping(version: &str, kind: &str, place: (&str, &str), source: &str) -> Self {

@@ -72,6 +72,9 @@ pub fn rollout(call: &mut Call<'_>) -> Result<(), Problem> {
 
 /// What a subcommand does with one object.
 fn one(call: &mut Call<'_>, verb: &str, kind: &'static Kind, object: Value) -> Result<(), Problem> {
+    if kind.custom {
+        return Err(Problem::unregistered(kind));
+    }
     supported(kind, name_of(&object), verb)?;
     let name = name_of(&object).to_owned();
     match verb {

@@ -120,7 +120,10 @@ fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value
         edit::looked_up(call, words)?
     };
     Problem::all(problems)?;
-    Ok(found)
+    match found.iter().find(|(kind, _)| kind.custom) {
+        Some((kind, _)) => Err(Problem::unregistered(kind)),
+        None => Ok(found),
+    }
 }
 
 /// How a change ends.

@@ -172,7 +172,7 @@ impl Pass {
                 &why,
                 now,
             );
-            self.write(None, None, &[], turn);
+            self.write_conditions(turn);
             return;
         };
         self.set(
@@ -200,7 +200,7 @@ impl Pass {
                 "scaling is disabled since the replica count of the target is zero",
                 now,
             );
-            self.write(Some(&target), Some(0), &[], turn);
+            self.write(&target, Some(0), &[], turn);
             return;
         } else if current > self.max {
             (
@@ -223,15 +223,13 @@ impl Pass {
                     (self.normalize(current, wanted, turn), reason)
                 }
                 None => {
-                    self.write(Some(&target), Some(current), &measured, turn);
+                    self.write(&target, None, &measured, turn);
                     return;
                 }
             }
         };
-        if desired != current {
-            self.rescale(&target, desired, &reason, apiserver, turn);
-        }
-        self.write(Some(&target), Some(desired), &measured, turn);
+        let done = desired == current || self.rescale(&target, desired, &reason, apiserver, turn);
+        self.write(&target, done.then_some(desired), &measured, turn);
     }
 
     /// The largest proposal of all metrics and its metric's name; nothing if too many are missing.
@@ -398,6 +396,7 @@ impl Pass {
         desired
     }
 
+    /// Scales the target; tells whether that was allowed.
     fn rescale(
         &mut self,
         target: &Target,
@@ -405,7 +404,7 @@ impl Pass {
         reason: &str,
         apiserver: &mut ApiServer,
         turn: &mut Turn<'_, '_>,
-    ) {
+    ) -> bool {
         let now = turn.now();
         let request = Request::Scale {
             kind: target.kind.as_str().into(),
@@ -430,7 +429,7 @@ impl Pass {
                 &text,
                 now,
             );
-            return;
+            return false;
         }
         let text = format!("New size: {desired}; reason: {reason}");
         self.event(false, "SuccessfulRescale", text, turn);
@@ -457,11 +456,26 @@ impl Pass {
         );
         self.document
             .set_path(&["status", "lastScaleTime"], time(now));
+        true
     }
 
+    /// Of what could not be scaled only the conditions change.
+    fn write_conditions(&self, turn: &mut Turn<'_, '_>) {
+        let mut status = self
+            .document
+            .get("status")
+            .cloned()
+            .unwrap_or_else(Value::map);
+        status.set("conditions", Value::list(self.conditions.clone()));
+        zero_metrics(&mut status);
+        turn.store.write_status(&self.key, status);
+    }
+
+    /// Without a number of replicas that is wanted the last one stays.
+    /// Source: `pkg/controller/podautoscaler/horizontal.go` (`setCurrentReplicasAndMetricsInStatus`).
     fn write(
         &self,
-        target: Option<&Target>,
+        target: &Target,
         desired: Option<i64>,
         measured: &[Measured],
         turn: &mut Turn<'_, '_>,
@@ -470,20 +484,32 @@ impl Pass {
         if !self.conditions.is_empty() {
             status.set("conditions", Value::list(self.conditions.clone()));
         }
-        if measured.is_empty() {
-            status.set("currentMetrics", Value::Null);
-        } else {
+        if !measured.is_empty() {
             let list = measured.iter().map(|found| found.status.clone()).collect();
             status.set("currentMetrics", Value::list(list));
         }
-        if let Some(target) = target {
-            status.set("currentReplicas", target.status_replicas.into());
+        if target.replicas != 0 {
+            status.set("currentReplicas", target.replicas.into());
         }
-        status.set("desiredReplicas", desired.unwrap_or(0).into());
+        let last = self.document.i64_at(&["status", "desiredReplicas"]);
+        status.set("desiredReplicas", desired.or(last).unwrap_or(0).into());
+        zero_metrics(&mut status);
         if let Some(last) = self.document.path(&["status", "lastScaleTime"]) {
             status.set("lastScaleTime", last.clone());
         }
         turn.store.write_status(&self.key, status);
+    }
+}
+
+/// Members that are written even though they are empty.
+fn zero_metrics(status: &mut Value) {
+    for (field, value) in [
+        ("currentMetrics", Value::Null),
+        ("desiredReplicas", Value::Int(0)),
+    ] {
+        if status.get(field).is_none() {
+            status.set(field, value);
+        }
     }
 }
 
