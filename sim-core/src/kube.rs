@@ -613,6 +613,17 @@ impl KubePlane {
             }
             self.tell_of(change, ctx, out);
         }
+        // Most events write pods and nodes only.
+        if self.store.has_news() || !self.controllers.operators().plans().is_empty() {
+            self.tell_of_documents(ctx, out);
+        }
+        if self.kubelets.has_dead_runtimes() {
+            self.hold_orders(ctx, out);
+        }
+    }
+
+    /// Tells loops of what is kept as it was written, and of what is noted beside the change log.
+    fn tell_of_documents(&mut self, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
         self.apiserver.free(&self.store.take_services_gone());
         let mut turn = Turn {
             store: &mut self.store,
@@ -647,9 +658,6 @@ impl KubePlane {
             let store = &mut self.store;
             let mut desk = Desk { store, ctx, out };
             self.kubelets.sources_written(&written, &mut desk);
-        }
-        if self.kubelets.has_dead_runtimes() {
-            self.hold_orders(ctx, out);
         }
     }
 }

@@ -597,7 +597,11 @@ impl Kubelets {
         if self.trouble.get(&machine).is_some_and(sleeps) {
             return None;
         }
-        self.worker_mut(pod)
+        if statics::is_static(pod) {
+            return self.statics.worker_mut(pod);
+        }
+        // It is this pod's: it was read above.
+        self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
     }
 
     fn owned(&mut self, owner: Owner) -> Option<(&mut Worker, usize)> {

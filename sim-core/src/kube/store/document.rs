@@ -284,6 +284,16 @@ impl Documents {
         std::mem::take(&mut self.changes)
     }
 
+    /// Whether one of the calls that take what was written since has something to take.
+    pub fn has_news(&self) -> bool {
+        self.networking
+            || self.cluster_roles
+            || self.has_storage()
+            || self.has_counted()
+            || !self.changes.is_empty()
+            || !self.sources.is_empty()
+    }
+
     /// Adds or replaces one.
     pub fn insert(&mut self, key: DocumentKey, document: Document) {
         self.touch(&key);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
+use crate::base::glance::glance;
 use crate::base::name::Name;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::{SimDuration, SimTime};
@@ -324,13 +325,17 @@ struct Tags {
 }
 
 impl Tags {
+    /// Pods that come one after another are told of one after another: their chains lie side by side,
+    /// those of a slot's later pods elsewhere.
+    fn source_of_pod(pod: PodId, series: bool) -> u32 {
+        (pod.slot() << 1 | u32::from(series))
+            .wrapping_add(pod.generation().get().wrapping_mul(GENERATION_APART))
+    }
+
     fn of(event: &NewEvent) -> Self {
         let hash = FxBuildHasher;
         let source = match event.pod {
-            // Pods that come one after another are told of one after another: their chains lie side by
-            // side, those of a slot's later pods elsewhere.
-            Some(pod) => (pod.id.slot() << 1 | u32::from(event.series.is_some()))
-                .wrapping_add(pod.id.generation().get().wrapping_mul(GENERATION_APART)),
+            Some(pod) => Self::source_of_pod(pod.id, event.series.is_some()),
             None => hash.hash_one((event.name, event.host, event.component)) as u32,
         };
         let text = match &event.message {
@@ -409,6 +414,15 @@ struct Memory {
 }
 
 impl Events {
+    /// Reads what was told of a pod last before more is told.
+    pub fn glance(&self, pod: PodId) {
+        let link = *self.chains.get(Tags::source_of_pod(pod, false) % CHAINS);
+        if let Some(number) = link.checked_sub(1) {
+            glance((self.entry(number).next, self.entry(number).times.whole));
+            glance(self.row(number).map(|row| (row.revision, row.last)));
+        }
+    }
+
     /// The latest that the source of an event told of its object.
     fn latest(&self, event: &NewEvent, tags: Tags) -> Option<(u32, &Entry)> {
         let is_of = |row: &EventRow| row.event.of_one_source(event);

@@ -89,6 +89,7 @@ impl Store {
         }
         let details = self.details.get(pod.slot());
         glance((details.sandbox, details.transitions_s[0], details.started));
+        self.events.glance(pod);
     }
 
     /// All pods in table order.

@@ -37,6 +37,11 @@ impl Store {
         !self.counted.is_empty() || self.documents.has_counted()
     }
 
+    /// Whether something was written besides what the change log tells.
+    pub fn has_news(&self) -> bool {
+        self.has_counted() || self.has_services_gone() || self.documents.has_news()
+    }
+
     /// Quotas that have something to count since the last call.
     pub fn take_counted(&mut self, symbols: &Symbols) -> SortedSet<WatchedId> {
         for namespace in self.documents.take_counted() {

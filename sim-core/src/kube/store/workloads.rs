@@ -263,6 +263,11 @@ impl Store {
         }
     }
 
+    /// Whether Services have gone since they were taken last.
+    pub(super) const fn has_services_gone(&self) -> bool {
+        !self.services_gone.is_empty()
+    }
+
     /// Services that have gone since the last call, whoever removed them.
     pub fn take_services_gone(&mut self) -> Vec<ServiceRow> {
         std::mem::take(&mut self.services_gone)
