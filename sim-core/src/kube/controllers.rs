@@ -563,6 +563,9 @@ impl Controllers {
     /// Quotas follow pods that come, end or go, or have got another size.
     /// Source: `pkg/quota/v1/install/update_filter.go`.
     fn enqueue_quotas(&mut self, change: Change, row: &PodRow, turn: &mut Turn<'_, '_>) {
+        if matches!(change, Change::PodTerminating(_)) {
+            quota::follow_going(turn.store.template(row.template).namespace, turn);
+        }
         let counts = matches!(
             change,
             Change::PodCreated(_) | Change::PodTemplate(..) | Change::PodRemoved(..)

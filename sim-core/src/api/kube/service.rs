@@ -18,6 +18,8 @@ pub struct Service {
     pub cluster_ip: ClusterIp,
     /// Whether pods that are not ready are answered with too.
     pub publish_not_ready_addresses: bool,
+    /// Whether the server picks node ports where none is stated: a LoadBalancer may do without.
+    pub allocates_node_ports: bool,
 }
 
 /// How a service is reached.

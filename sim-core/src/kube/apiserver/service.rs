@@ -186,6 +186,9 @@ impl Allocations {
                 port.node_port = kept;
                 continue;
             }
+            if !service.allocates_node_ports {
+                continue;
+            }
             port.node_port = free_port(taken, &mut stream).ok_or_else(|| {
                 vec![cause(
                     format!("spec.ports[{index}].nodePort"),
@@ -322,6 +325,7 @@ mod tests {
             protocol: Protocol::Tcp,
         };
         Service {
+            allocates_node_ports: true,
             kind: ServiceKind::NodePort,
             ports: vec![port],
             selector: None,

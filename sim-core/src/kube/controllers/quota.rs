@@ -10,9 +10,12 @@ use crate::base::name::Name;
 use crate::base::quantity::{Format, Quantity};
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::{Symbol, Symbols};
+use crate::base::time::{SimDuration, SimTime};
 use crate::kube::apiserver::template::limits;
+use crate::kube::event::{Event, Key};
+use crate::kube::heartbeat::tick_after;
 use crate::kube::kinds::{KINDS, Kind};
-use crate::kube::rows::{WatchedId, read as values};
+use crate::kube::rows::{PodId, WatchedId, read as values};
 use crate::kube::store::Store;
 use crate::kube::store::tally::{Alike, Sums};
 use crate::kube::template::TemplateId;
@@ -27,7 +30,8 @@ pub fn admit(template: TemplateId, name: Name, turn: &mut Turn<'_, '_>) -> Resul
     admit_change(None, template, name, turn)
 }
 
-/// Whether a pod of one template may become one of another: only what it takes more is asked for.
+/// Whether a pod of one template may become one of another: quotas that counted it are asked for what
+/// it takes more only.
 ///
 /// # Errors
 /// Upstream's refusal.
@@ -43,9 +47,10 @@ pub fn admit_change(
         return Ok(());
     }
     let share = |template| pod_share(template, turn.store, turn.ctx.symbols);
-    let mut wanted = share(template);
+    let whole = share(template);
+    let mut more = whole.clone();
     for (resource, had) in old.map(share).unwrap_or_default() {
-        if let Some(share) = wanted.get_mut(&resource) {
+        if let Some(share) = more.get_mut(&resource) {
             share.sub(&had);
         }
     }
@@ -56,6 +61,8 @@ pub fn admit_change(
         if !scope::counts(&document.value, spec(template, turn.store)) {
             continue;
         }
+        let counted = old.is_some_and(|old| scope::counts(&document.value, spec(old, turn.store)));
+        let wanted = if counted { &more } else { &whole };
         let hard = hard(&document.value);
         let used = usage(id, &hard, turn);
         let over: Vec<Over> = hard
@@ -126,6 +133,24 @@ pub fn exceeded(quota: &str, over: &[Over]) -> String {
         list(&|one| &one.used),
         list(&|one| &one.limit)
     )
+}
+
+/// The same for a pod that is written: its time to end in alone may have quotas count it that did not.
+/// Source: `pkg/quota/v1/evaluator/core/pods.go` (`Handles`).
+///
+/// # Errors
+/// Upstream's refusal.
+pub fn admit_write(
+    old: TemplateId,
+    template: TemplateId,
+    name: Name,
+    turn: &mut Turn<'_, '_>,
+) -> Result<(), String> {
+    let ends = |template| scope::ends(spec(template, turn.store));
+    if ends(old) == ends(template) {
+        return Ok(());
+    }
+    admit_change(Some(old), template, name, turn)
 }
 
 fn spec(template: TemplateId, store: &Store) -> &Value {
@@ -511,8 +536,51 @@ fn service_share(resource: &str, service: &Value) -> Option<Quantity> {
     }
 }
 
+/// How often all quotas are counted, whether or not anything was written.
+/// Source: `pkg/controller/resourcequota/config/v1alpha1/defaults.go`.
+const RESYNC: SimDuration = SimDuration::from_secs(300);
+
+/// Pods of a namespace that have been asked to go are counted as long again as they have to do so.
+/// What is still there then is not seen before the quotas are counted for another reason.
+/// Source: `pkg/quota/v1/evaluator/core/pods.go` (`QuotaV1Pod`).
+pub fn follow_going(namespace: Symbol, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    let Some(tally) = turn.store.tally_mut(namespace) else {
+        return;
+    };
+    if tally.going().is_empty() || tally.counted_at.is_some_and(|at| at > now) {
+        return;
+    }
+    let at = tick_after(now, RESYNC);
+    tally.counted_at = Some(at);
+    for id in turn.store.quotas_of(namespace).to_vec() {
+        turn.at(at, Event::Sync(Key::Watched(id)));
+    }
+}
+
+/// Leaves out pods that have had twice the time to go.
+fn drop_overdue(namespace: Symbol, turn: &mut Turn<'_, '_>) {
+    let Some(tally) = turn.store.tally(namespace) else {
+        return;
+    };
+    let overdue = |pod: &PodId| {
+        let details = turn.store.pod_details(*pod);
+        let twice = 2 * details.deletion_grace.as_micros().cast_signed();
+        let asked = details.terminating_since.map(SimTime::signed_micros);
+        asked.is_some_and(|asked| turn.now().signed_micros() > asked + twice)
+    };
+    let overdue: Vec<PodId> = tally.going().iter().copied().filter(overdue).collect();
+    for pod in overdue {
+        turn.store.set_overdue(pod);
+    }
+    follow_going(namespace, turn);
+}
+
 /// Writes what is used of a quota.
 pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
+    if let Some(row) = turn.store.watched(id) {
+        drop_overdue(row.namespace, turn);
+    }
     let Some(document) = turn.store.watched_document(id) else {
         return;
     };

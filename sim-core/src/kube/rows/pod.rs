@@ -79,6 +79,9 @@ impl PodFlags {
     /// Its controller is nothing that has a row, so that nobody takes it over.
     pub const FOREIGN: Self = Self(1024);
 
+    /// It has had twice the time to go that it has: quotas count it no longer.
+    pub const OVERDUE: Self = Self(4096);
+
     /// Whether all bits of `other` are set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0

@@ -188,7 +188,7 @@ impl Store {
             }
         }
         self.recount(&row, PodCounts::default(), self.counts_of(&row));
-        self.recount_quotas(None, Some(&row));
+        self.recount_quotas(pod, None, Some(&row));
         self.log.push(Change::PodCreated(pod));
         pod
     }
@@ -614,7 +614,7 @@ impl Store {
             namespace: Some(namespace),
             name: row.name,
         });
-        self.recount_quotas(Some(&row), None);
+        self.recount_quotas(pod, Some(&row), None);
         self.pods.remove(pod);
         self.details.clear(pod.slot());
         self.revision.bump();
@@ -840,7 +840,7 @@ impl Store {
         }
         self.lonely.unmet = self.lonely.unmet + self.lonely_share(&row_after) - unmet;
         self.recount(&row_after, before, self.counts_of(&row_after));
-        self.recount_quotas(Some(&old), Some(&row_after));
+        self.recount_quotas(pod, Some(&old), Some(&row_after));
     }
 
     fn min_ready_s(&self, row: &PodRow) -> i64 {

@@ -10,11 +10,12 @@
 use std::sync::Arc;
 
 use crate::base::quantity::Quantity;
-use crate::base::sorted::SortedMap;
+use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
-use crate::kube::rows::WatchedId;
-use crate::kube::rows::pod::PodRow;
+use crate::base::time::SimTime;
+use crate::kube::rows::pod::{PodFlags, PodRow};
 use crate::kube::rows::watched::WatchedKind;
+use crate::kube::rows::{PodId, WatchedId};
 use crate::kube::template::TemplateId;
 use crate::manifest::value::Value;
 
@@ -25,7 +26,7 @@ use super::Store;
 pub struct Alike {
     /// Those that are stored.
     pub all: i64,
-    /// Those of them that have not ended.
+    /// Those of them that have not ended, nor had more than enough time to go.
     pub live: i64,
 }
 
@@ -33,7 +34,7 @@ impl Alike {
     fn of(row: &PodRow) -> Self {
         Self {
             all: 1,
-            live: i64::from(!row.phase.is_terminal()),
+            live: i64::from(!row.phase.is_terminal() && !row.flags.has(PodFlags::OVERDUE)),
         }
     }
 
@@ -63,6 +64,14 @@ pub struct Tally {
     /// What the sums do not have yet.
     changed: SortedMap<TemplateId, Alike>,
     sums: SortedMap<WatchedId, Sums>,
+    /// Live pods that have been asked to go.
+    going: SortedSet<PodId>,
+    /// When the quotas are counted next on account of these.
+    pub counted_at: Option<SimTime>,
+}
+
+fn is_going(row: &PodRow) -> bool {
+    row.is_terminating() && !row.phase.is_terminal() && !row.flags.has(PodFlags::OVERDUE)
 }
 
 fn change(map: &mut SortedMap<TemplateId, Alike>, template: TemplateId, by: Alike, times: i64) {
@@ -84,6 +93,11 @@ impl Tally {
     /// Pods of each template.
     pub fn alike(&self) -> impl Iterator<Item = (TemplateId, Alike)> + '_ {
         self.alike.iter().map(|(id, alike)| (*id, *alike))
+    }
+
+    /// Live pods that have been asked to go.
+    pub const fn going(&self) -> &SortedSet<PodId> {
+        &self.going
     }
 
     /// By how many they became more since the sums were made.
@@ -126,9 +140,27 @@ impl Store {
     }
 
     /// A pod was written: as it was, as it is.
-    pub(super) fn recount_quotas(&mut self, before: Option<&PodRow>, after: Option<&PodRow>) {
+    pub(super) fn recount_quotas(
+        &mut self,
+        pod: PodId,
+        before: Option<&PodRow>,
+        after: Option<&PodRow>,
+    ) {
         if self.tallies.is_empty() {
             return;
+        }
+        let goes = |row: Option<&PodRow>| row.is_some_and(is_going);
+        if goes(before) != goes(after)
+            && let Some(row) = after.or(before)
+        {
+            let namespace = self.template(row.template).namespace;
+            if let Some(tally) = self.tally_mut(namespace) {
+                if goes(after) {
+                    tally.going.insert(pod);
+                } else {
+                    tally.going.remove(&pod);
+                }
+            }
         }
         let counted = |row: &PodRow| (row.template, Alike::of(row));
         if before.map(counted) == after.map(counted) {
@@ -143,11 +175,27 @@ impl Store {
         }
     }
 
+    /// A pod has had twice the time to go: nothing is written of it.
+    pub fn set_overdue(&mut self, pod: PodId) {
+        let Some(row) = self.pods.get_mut(pod) else {
+            return;
+        };
+        let before = *row;
+        row.flags.set(PodFlags::OVERDUE, true);
+        let after = *row;
+        self.recount_quotas(pod, Some(&before), Some(&after));
+    }
+
     /// Counts a namespace's pods, which has its first quota.
     pub(super) fn begin_tally(&mut self, namespace: Symbol) {
         let alike = self.count_alike(namespace);
+        let pods = self
+            .pods()
+            .filter(|(_, row)| is_going(row) && self.template(row.template).namespace == namespace);
+        let going = pods.map(|(pod, _)| pod).collect();
         let tally = Tally {
             alike,
+            going,
             ..Tally::default()
         };
         Arc::make_mut(&mut self.tallies).insert(namespace, tally);

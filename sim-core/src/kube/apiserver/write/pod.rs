@@ -8,6 +8,7 @@ use crate::base::name::Name;
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::template::{build, labels};
 use crate::kube::apiserver::{Refusal, known, priority, read};
+use crate::kube::controllers::quota;
 use crate::kube::render::{token, uid};
 use crate::kube::rows::pod::PodRow;
 use crate::kube::rows::read::{list, text, truth};
@@ -116,7 +117,7 @@ pub(super) fn create_pod(
     );
     let name = Name::plain(turn.ctx.symbols.intern(&parsed.key.name));
     let now = turn.now();
-    crate::kube::controllers::quota::admit(template, name, turn)
+    quota::admit(template, name, turn)
         .map_err(|why| Refusal::forbidden_text(parsed.kind, &parsed.key.name, why))?;
     let flags = crate::kube::controllers::admission::flags(template, turn);
     let pod = turn.store.create_pod(name, template, None, flags, now);
@@ -328,6 +329,8 @@ pub(super) fn update_pod(
         .and_then(|owner| turn.store.replica_set(owner))
         .is_some_and(|set| !set.selector.matches(&template.labels));
     let template = turn.store.intern_template(template);
+    quota::admit_write(old, template, row.name, turn)
+        .map_err(|why| Refusal::forbidden_text(kind, &key.name, why))?;
     turn.store.set_pod_template(pod, template);
     if released {
         turn.store.orphan(pod);

@@ -55,12 +55,9 @@ pub fn counts(quota: &Value, spec: &Value) -> bool {
 }
 
 fn holds(requirement: &Requirement<'_>, spec: &Value) -> bool {
-    let ends = spec
-        .i64_at(&["activeDeadlineSeconds"])
-        .is_some_and(|seconds| seconds >= 0);
     match requirement.scope {
-        "Terminating" => ends,
-        "NotTerminating" => !ends,
+        "Terminating" => ends(spec),
+        "NotTerminating" => !ends(spec),
         "BestEffort" => is_best_effort(spec),
         "NotBestEffort" => !is_best_effort(spec),
         "PriorityClass" => {
@@ -78,17 +75,29 @@ fn holds(requirement: &Requirement<'_>, spec: &Value) -> bool {
     }
 }
 
-/// Whether no container asks for CPU or memory, nor is limited in them.
+/// Whether neither the pod nor a container asks for any CPU or memory, nor is limited in them.
+/// Source: `pkg/apis/core/v1/helper/qos/qos.go` (`ComputePodQOS`).
 fn is_best_effort(spec: &Value) -> bool {
-    ["containers", "initContainers"].iter().all(|list| {
-        read::list(spec, &[*list]).iter().all(|container| {
-            ["requests", "limits"].iter().all(|field| {
-                ["cpu", "memory"]
-                    .iter()
-                    .all(|name| container.path(&["resources", *field, *name]).is_none())
+    let states_none = |owner: &Value| {
+        let none = |amount: &Value| super::read(amount).is_none_or(|amount| amount.is_zero());
+        ["requests", "limits"].iter().all(|field| {
+            ["cpu", "memory"].iter().all(|name| {
+                let stated = owner.path(&["resources", *field, *name]);
+                stated.is_none_or(none)
             })
         })
-    })
+    };
+    states_none(spec)
+        && ["containers", "initContainers"]
+            .iter()
+            .all(|list| read::list(spec, &[*list]).iter().all(states_none))
+}
+
+/// Whether a pod has a time to end in.
+/// Source: `pkg/quota/v1/evaluator/core/pods.go` (`IsTerminating`).
+pub fn ends(spec: &Value) -> bool {
+    let seconds = spec.i64_at(&["activeDeadlineSeconds"]);
+    seconds.is_some_and(|seconds| seconds >= 0)
 }
 
 /// Whether a term of the pod's (anti-)affinity looks into other namespaces.

@@ -74,8 +74,12 @@ pub fn service(field: &Field<'_>, scribe: &Scribe) -> Service {
     {
         fault::required(scribe, &ports_field, "");
     }
+    let allocates = field.get(scribe, "allocateLoadBalancerNodePorts");
     Service {
         kind,
+        allocates_node_ports: kind != ServiceKind::LoadBalancer
+            || allocates.node.is_none()
+            || allocates.truth(scribe),
         ports,
         // An empty selector selects nothing and, as the endpoint controller has it, is none.
         selector: Some(selector).filter(|selector| !selector.is_empty()),
