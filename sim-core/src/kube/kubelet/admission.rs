@@ -58,6 +58,9 @@ impl Kubelets {
         let Some(row) = desk.store.node(node) else {
             return Admission::Refused(("InvalidNodeInfo", NO_NODE.into()));
         };
+        if let Some((reason, text)) = recipe.foreign {
+            return Admission::Refused((reason, text.into()));
+        }
         let mut failed = self.failures(pod, (template, recipe), (node, row), desk, is_counted);
         let is_room = |(reason, _): &Rejection| OUT_OF.contains(reason);
         if failed.iter().any(is_room) && is_critical(template) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::api::kube::pod::RestartPolicy;
 use crate::base::time::SimDuration;
 use crate::kube::scheduler::demand::host_ports;
+use crate::kube::selector::label;
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::substrate::cgroup::settings::SandboxSpec;
 
@@ -39,6 +40,23 @@ pub struct Recipe {
     pub refers: bool,
     /// Whether it asks more of a node than room: a label, a name, a port of its own.
     pub is_picky: bool,
+    /// Why no machine takes it, as all run one system: reason and message.
+    pub foreign: Option<(&'static str, &'static str)>,
+}
+
+/// What a pod says of its system that is none of a machine's.
+/// Source: `pkg/kubelet/lifecycle/predicate.go` (`rejectPodAdmissionBasedOnOSSelector`, `…OSField`).
+fn foreign(template: &PodTemplate) -> Option<(&'static str, &'static str)> {
+    const SYSTEM: &str = "linux";
+    let label = label(&template.labels, "kubernetes.io/os");
+    if label.is_some_and(|label| **label != *SYSTEM) {
+        let text = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label";
+        return Some(("PodOSSelectorNodeLabelDoesNotMatch", text));
+    }
+    let field = template.document.str_at(&["spec", "os", "name"]);
+    let text = "Failed to admit pod as the OS field doesn't match node OS";
+    let differs = field.is_some_and(|field| field != SYSTEM);
+    differs.then_some(("PodOSNotSupported", text))
 }
 
 impl Recipe {
@@ -63,6 +81,7 @@ impl Recipe {
             has_claims: template.claims,
             gated: !spec.readiness_gates.is_empty(),
             refers: template.refers,
+            foreign: foreign(template),
             is_picky: !spec.node_selector.is_empty()
                 || spec.affinity.node_required.is_some()
                 || !host_ports(spec).is_empty(),

@@ -55,6 +55,7 @@ const POD: &[&str] = &[
     "dnsConfig",
     "dnsPolicy",
     "hostAliases",
+    "os.name",
     "securityContext.fsGroup",
     "securityContext.runAsNonRoot",
     "securityContext.runAsUser",
