@@ -61,6 +61,7 @@ use control_plane::ControlPlane;
 use controllers::Controllers;
 use controllers::operators::plan::Operator;
 use controllers::quota;
+use controllers::service_account;
 use event::Key;
 use heartbeat::{Health, Heartbeats};
 use kubelet::Kubelets;
@@ -640,6 +641,9 @@ impl KubePlane {
         if turn.store.documents_mut().take_networking() {
             self.policies.touched(&mut turn);
         }
+        if turn.store.documents_mut().take_mirrored() {
+            self.controllers.endpoints_written(&mut turn);
+        }
         if turn.store.documents_mut().take_cluster_roles() {
             self.controllers.roles_written(&mut turn);
         }
@@ -654,6 +658,18 @@ impl KubePlane {
             turn.out.after(lag, event);
         }
         let written = self.store.documents_mut().take_sources();
+        if written
+            .iter()
+            .any(|key| service_account::concerns(key, &self.store))
+        {
+            let mut turn = Turn {
+                store: &mut self.store,
+                settings: &self.settings,
+                ctx,
+                out,
+            };
+            self.controllers.accounts_written(&mut turn);
+        }
         if !written.is_empty() {
             let store = &mut self.store;
             let mut desk = Desk { store, ctx, out };

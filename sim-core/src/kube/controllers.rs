@@ -8,6 +8,7 @@ pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;
 pub mod distances;
+pub mod endpoint_mirror;
 pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod hands;
@@ -313,6 +314,7 @@ impl Controllers {
             Key::NodeEvictions(node) => self.taint_eviction.sync(node, turn),
             Key::ServiceAccounts => service_account::sync(turn),
             Key::ClusterRoles => aggregation::sync(turn),
+            Key::Endpoints => endpoint_mirror::sync(turn),
             Key::Namespaces => unreachable!("the API server's own"),
         }
     }
@@ -332,6 +334,16 @@ impl Controllers {
         if self.pending.insert(key) {
             turn.after(turn.store.watch_lag(), Event::Sync(key));
         }
+    }
+
+    /// Endpoints, or a Service beside some, were written.
+    pub fn endpoints_written(&mut self, turn: &mut Turn<'_, '_>) {
+        self.enqueue(Key::Endpoints, turn);
+    }
+
+    /// What the accounts' controllers keep was written.
+    pub fn accounts_written(&mut self, turn: &mut Turn<'_, '_>) {
+        self.enqueue(Key::ServiceAccounts, turn);
     }
 
     /// A ClusterRole was written: aggregated ones are looked at.

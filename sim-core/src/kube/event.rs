@@ -30,6 +30,8 @@ pub enum Key {
     ServiceAccounts,
     /// The aggregation of ClusterRoles.
     ClusterRoles,
+    /// Endpoints that people keep, and the slices made of them.
+    Endpoints,
     /// Operators: objects that they look after, and that may not be as planned.
     Operators,
 }

@@ -14,13 +14,14 @@ use super::store::Store;
 /// Loops by the names that `kube-controller-manager --controllers` knows them by, the scheduler, and
 /// the operators that a person brings.
 /// Source: `cmd/kube-controller-manager/names/controller_names.go`.
-pub const LOOPS: [&str; 21] = [
+pub const LOOPS: [&str; 22] = [
     "clusterrole-aggregation-controller",
     "cronjob-controller",
     "daemonset-controller",
     "deployment-controller",
     "disruption-controller",
     "endpointslice-controller",
+    "endpointslice-mirroring-controller",
     "garbage-collector-controller",
     "horizontal-pod-autoscaler-controller",
     "job-controller",
@@ -157,6 +158,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         Event::Sync(Key::NodeEvictions(_)) | Event::TolerationEnds(_) => {
             "taint-eviction-controller"
         }
+        Event::Sync(Key::Endpoints) => "endpointslice-mirroring-controller",
         Event::Sync(Key::ClusterRoles) => "clusterrole-aggregation-controller",
         Event::Sync(Key::ServiceAccounts) => "serviceaccount-controller",
         Event::Sync(Key::Namespaces) => "namespace-controller",

@@ -365,7 +365,7 @@ spec: {a: 1}
 apiVersion: v1
 kind: Service
 metadata: {name: web}
-spec: {ports: [{port: 80}], healthCheckNodePort: 30000, publishNotReadyAddresses: true, allocateLoadBalancerNodePorts: false}
+spec: {ports: [{port: 80}], healthCheckNodePort: 30000, publishNotReadyAddresses: true, loadBalancerIP: 10.1.1.1}
 ";
     let mut experiment = Experiment::new(Seed(1));
     experiment.files.push(("a.yaml".to_owned(), text.into()));

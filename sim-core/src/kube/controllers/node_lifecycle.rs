@@ -2,6 +2,8 @@
 //! nodes tainted; NoExecute taints pass a rate-limited queue for each zone.
 //! Source: `pkg/controller/nodelifecycle/node_lifecycle_controller.go`.
 
+use std::sync::Arc;
+
 use crate::api::kube::affinity::{Taint, TaintEffect};
 use crate::base::name::{Name, Rule};
 use crate::base::sorted::{SortedMap, SortedSet};
@@ -440,6 +442,7 @@ impl NodeLifecycle {
 
     /// NoSchedule taints follow conditions and `spec.unschedulable` at once.
     pub fn taint_pass(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        reconcile_labels(node, turn);
         let Some(row) = turn.store.node(node) else {
             return;
         };
@@ -561,6 +564,51 @@ fn release(node: NodeId, turn: &mut Turn<'_, '_>) {
             detail,
         );
     }
+}
+
+/// Labels of a node with the old name of each, which follows it.
+/// Source: `pkg/controller/nodelifecycle/node_lifecycle_controller.go` (`labelReconcileInfo`).
+const OLD_LABELS: [(&str, &str); 2] = [
+    ("kubernetes.io/arch", "beta.kubernetes.io/arch"),
+    ("kubernetes.io/os", "beta.kubernetes.io/os"),
+];
+/// Annotation: for how long an agent may keep what it has read, in seconds; none in small clusters.
+const TTL: &str = "node.alpha.kubernetes.io/ttl";
+/// Nodes up to which that is none. Source: `pkg/controller/ttl/ttl_controller.go`.
+const SMALL: usize = 100;
+
+/// Labels of the old names follow those of the new ones, and the annotation says what the size of the
+/// cluster has it say.
+fn reconcile_labels(node: NodeId, turn: &mut Turn<'_, '_>) {
+    let Some(row) = turn.store.node(node) else {
+        return;
+    };
+    let of = |labels: &[(Arc<str>, Arc<str>)], key: &str| label(labels, key).cloned();
+    let stale = |(new, old): &(&str, &str)| {
+        let wanted = of(&row.labels, new)?;
+        (of(&row.labels, old).as_ref() != Some(&wanted)).then(|| (Arc::from(*old), wanted))
+    };
+    let stale: Vec<(Arc<str>, Arc<str>)> = OLD_LABELS.iter().filter_map(stale).collect();
+    let kept = label(&row.annotations, TTL).is_some_and(|ttl| &**ttl == "0");
+    let kept = kept || turn.store.nodes().count() > SMALL;
+    if stale.is_empty() && kept {
+        return;
+    }
+    let with = |all: &[(Arc<str>, Arc<str>)], more: Vec<(Arc<str>, Arc<str>)>| {
+        let mut all: SortedMap<Arc<str>, Arc<str>> = all.iter().cloned().collect();
+        all.extend(more);
+        let all: Vec<(Arc<str>, Arc<str>)> = all.into_iter().collect();
+        all
+    };
+    let ttl = if kept {
+        Vec::new()
+    } else {
+        vec![(TTL.into(), "0".into())]
+    };
+    let (labels, annotations) = (with(&row.labels, stale), with(&row.annotations, ttl));
+    let zone = row.zone;
+    turn.store
+        .set_node_labels(node, labels.into(), annotations.into(), zone);
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! The service account controller and the publisher of the cluster's root certificate: each active
-//! namespace has an account named `default` and a ConfigMap `kube-root-ca.crt`.
+//! namespace has an account named `default` and a ConfigMap `kube-root-ca.crt`, which nobody alters
+//! for long.
 //! Sources: `pkg/controller/serviceaccount/serviceaccounts_controller.go`,
 //! `pkg/controller/certificates/rootcacertpublisher/publisher.go`.
 //!
 //! The certificate is a stand-in: its bytes follow from the run's seed, and nothing verifies it.
+
+pub mod tokens;
 
 use crate::base::name::Name;
 use crate::base::rng::Seed;
@@ -98,12 +101,45 @@ fn lacking(store: &Store) -> Vec<String> {
 
 /// Whether there is something to do.
 pub fn is_due(store: &Store) -> bool {
-    !lacking(store).is_empty()
+    !lacking(store).is_empty() || tokens::is_due(store)
+}
+
+/// Whether a ConfigMap or Secret that was written is one of these.
+pub fn concerns(key: &DocumentKey, store: &Store) -> bool {
+    *key.name == *ROOT || tokens::concerns(key, store)
+}
+
+/// Puts back what somebody has altered of a namespace's certificate.
+/// Source: `publisher.go` (`syncNamespace`).
+fn restore(found: &DocumentKey, root: &Value, turn: &mut Turn<'_, '_>) {
+    let described = ["metadata", "annotations", "kubernetes.io/description"];
+    let Some(document) = turn.store.documents().get(found) else {
+        return;
+    };
+    let has = |path: &[&str]| document.value.path(path).is_some();
+    if document.value.get("data") != root.get("data") || !has(&described) {
+        let part = |path: &[&str]| root.path(path).cloned().unwrap_or_default();
+        let (data, why) = (part(&["data"]), part(&described));
+        turn.store.change_document(found, |value| {
+            value.set("data", data);
+            value.set_path(&described, why);
+        });
+    }
 }
 
 /// One pass over all namespaces.
 pub fn sync(turn: &mut Turn<'_, '_>) {
     let now = turn.now();
+    let documents = turn.store.documents();
+    let roots = documents.of("configmaps").map(|(key, _)| key);
+    let roots = roots.filter(|key| *key.name == *ROOT).cloned();
+    let roots: Vec<DocumentKey> = roots.collect();
+    let root_here = root("", turn.ctx.seed);
+    for key in roots {
+        restore(&key, &root_here, turn);
+    }
+    let certificate = root_here.str_at(&["data", "ca.crt"]);
+    tokens::sync(certificate.unwrap_or_default(), turn);
     for namespace in lacking(turn.store) {
         if turn.store.documents().get(&root_key(&namespace)).is_none() {
             let root = root(&namespace, turn.ctx.seed);

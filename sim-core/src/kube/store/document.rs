@@ -8,6 +8,7 @@ use crate::base::hash::FxHashSet;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
+use crate::kube::controllers::endpoint_mirror;
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId, read};
 use crate::manifest::value::Value;
 
@@ -103,6 +104,11 @@ pub struct Documents {
     networking: bool,
     /// Whether a ClusterRole was written since aggregated ones were looked at last.
     cluster_roles: bool,
+    /// Whether Endpoints were written since their mirror was looked at last, or what these depend on
+    /// while a person keeps some.
+    mirrored: bool,
+    /// How many Endpoints are kept by people, or by the API servers for themselves.
+    endpoints: u32,
     /// Whether operators want to hear of writes.
     follows: bool,
     /// What was written since they heard last.
@@ -167,6 +173,11 @@ impl Documents {
         std::mem::replace(&mut self.networking, false)
     }
 
+    /// Whether Endpoints that people keep, or what they depend on, were written since the last call.
+    pub const fn take_mirrored(&mut self) -> bool {
+        std::mem::replace(&mut self.mirrored, false)
+    }
+
     /// Whether a namespace is known to ask nothing of its pods.
     pub fn is_lenient(&self, namespace: Symbol) -> bool {
         self.lenient.contains(&namespace)
@@ -213,6 +224,7 @@ impl Documents {
 
     fn put(&mut self, key: DocumentKey, document: Document) {
         let is_binding = &*key.resource == POLICY_BINDINGS;
+        let is_endpoints = &*key.resource == endpoint_mirror::ENDPOINTS;
         self.count(&key.namespace);
         let quota_of = (&*key.resource == QUOTAS).then(|| key.namespace.clone());
         if let Some(before) = self.by_key.get(&key) {
@@ -221,6 +233,7 @@ impl Documents {
         self.dependents.added(&key, &document);
         let before = Arc::make_mut(&mut self.by_key).insert(key, document);
         self.policy_bindings += u32::from(is_binding && before.is_none());
+        self.endpoints += u32::from(is_endpoints && before.is_none());
         if let Some(namespace) = quota_of.filter(|_| before.is_none()) {
             *self.quotas.entry(namespace).or_default() += 1;
         }
@@ -247,6 +260,8 @@ impl Documents {
             self.stirred.insert(key.clone());
         }
         self.cluster_roles |= &*key.resource == CLUSTER_ROLES;
+        self.mirrored |= endpoint_mirror::concerns(&key.resource)
+            && (&*key.resource == endpoint_mirror::ENDPOINTS || self.endpoints > 1);
         self.networking |= NETWORKING.contains(&&*key.resource);
         if ADMISSION.contains(&&*key.resource) {
             self.lenient.clear();
@@ -307,6 +322,7 @@ impl Documents {
         }
         self.touch(key);
         self.policy_bindings -= u32::from(&*key.resource == POLICY_BINDINGS);
+        self.endpoints -= u32::from(&*key.resource == endpoint_mirror::ENDPOINTS);
         if &*key.resource == QUOTAS
             && let Some(quotas) = self.quotas.get_mut(&key.namespace)
         {
