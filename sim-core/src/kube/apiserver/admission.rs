@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::kube::kinds::Kind;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
+use crate::kube::volumes::claim;
 use crate::manifest::value::Value;
 
 use super::{Refusal, rbac};
@@ -68,7 +69,7 @@ pub fn check(
     quota::fits(kind, namespace, (None, object), turn).map_err(refuse)
 }
 
-/// Whether quotas let an object that is written take what it takes more.
+/// Whether an object that is written may take what it takes more, of its class's volumes and of quotas.
 ///
 /// # Errors
 /// `Forbidden`, in upstream's words.
@@ -80,6 +81,10 @@ pub fn check_growth(
 ) -> Result<(), Refusal> {
     if !quota::counts_writes(kind) {
         return Ok(());
+    }
+    if &*key.resource == claim::CLAIMS {
+        claim::may_grow(old, new, turn.store)
+            .map_err(|why| Refusal::forbidden(kind, &key.name, why))?;
     }
     quota::fits(kind, &key.namespace, (Some(old), new), turn)
         .map_err(|why| Refusal::forbidden(kind, &key.name, &why))

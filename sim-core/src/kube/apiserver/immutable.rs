@@ -226,10 +226,13 @@ fn job(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
 
 fn claim(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     let storage = ["spec", "resources", "requests", "storage"];
+    let is_bound = old.str_at(&["status", "phase"]) == Some("Bound");
     let fixed = |value: &Value| {
         let mut spec = value.get("spec").cloned().unwrap_or_default();
-        spec.remove_path(&["resources", "requests"]);
-        spec.remove("volumeAttributesClassName");
+        if is_bound {
+            spec.remove_path(&["resources", "requests"]);
+            spec.remove("volumeAttributesClassName");
+        }
         // Bound by the server, not by the user.
         for field in ["volumeName", "storageClassName"] {
             if old.path(&["spec", field]).is_none() {
@@ -253,8 +256,8 @@ fn claim(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
     if let (Some(before), Some(after)) = (amount(old, &storage), amount(new, &storage))
         && after < before
     {
-        let held = amount(old, &["status", "capacity", "storage"]).unwrap_or(before);
-        if after < held {
+        let held = amount(old, &["status", "capacity", "storage"]).unwrap_or(0);
+        if after <= held {
             causes.push(cause(
                 "spec.resources.requests.storage",
                 "Forbidden: field can not be less than status.capacity",

@@ -118,6 +118,7 @@ impl VolumeController {
         } else if let Some(volume) = claim::volume(&claim.volume, turn.store) {
             if volume.claim.is_none() || volume.claim_uid == claim.uid {
                 self.bind(claim, &volume, turn);
+                self.tell_growth(claim, turn);
                 return;
             }
             let text = "Two claims are bound to the same volume, this one is bound incorrectly";
@@ -129,6 +130,22 @@ impl VolumeController {
         if &*claim.phase != "Lost" {
             unset(claim, "Lost", turn);
             report(claim, true, reason, message.to_owned(), turn);
+        }
+    }
+
+    /// A claim that asks for more waits for who made its volume. That one is not modelled: it goes on
+    /// waiting. Source: `pkg/controller/volume/expand/expand_controller.go` (`syncHandler`).
+    fn tell_growth(&mut self, claim: &Claim, turn: &mut Turn<'_, '_>) {
+        let name = (claim.namespace.clone(), claim.name.clone());
+        if &*claim.phase != "Bound" || claim.bytes <= claim.capacity {
+            self.growing.remove(&name);
+        } else if self.growing.insert(name, claim.bytes) < Some(claim.bytes) {
+            let text = "waiting for an external controller to expand this PVC";
+            let namespace = turn.ctx.symbols.intern(&claim.namespace);
+            let name = Name::plain(turn.ctx.symbols.intern(&claim.name));
+            let object = ("PersistentVolumeClaim", namespace, name);
+            let message = Message::Plain(text);
+            turn.normal(object, "volume_expand", "ExternalExpanding", message);
         }
     }
 

@@ -62,6 +62,8 @@ pub struct Claim {
     pub name: Arc<str>,
     /// Bytes asked for.
     pub bytes: i128,
+    /// Bytes that it has.
+    pub capacity: i128,
     /// Modes asked for.
     pub modes: Vec<AccessMode>,
     /// Its class; empty: none.
@@ -190,6 +192,33 @@ pub fn admit(resource: &str, value: &mut Value, store: &Store, now: SimTime) {
     protect(resource, value);
 }
 
+/// Whether a claim may ask for as much as it does now.
+/// Source: `plugin/pkg/admission/storage/persistentvolume/resize/admission.go`.
+///
+/// # Errors
+/// Why it may not ask for more.
+pub fn may_grow(old: &Value, new: &Value, store: &Store) -> Result<(), &'static str> {
+    let path = ["spec", "resources", "requests", "storage"];
+    if bytes(new, &path) <= bytes(old, &path) {
+        return Ok(());
+    }
+    if old.str_at(&["status", "phase"]) != Some("Bound") {
+        return Err("Only bound persistent volume claims can be expanded");
+    }
+    let class_of = |value: &Value| {
+        value
+            .str_at(&["spec", "storageClassName"])
+            .map(str::to_owned)
+    };
+    let found = class_of(new).filter(|name| class_of(old).as_ref() == Some(name));
+    let expands = |name: &String| {
+        let path = ["allowVolumeExpansion"];
+        class(name, store).and_then(|it| it.path(&path)?.as_bool()) == Some(true)
+    };
+    let why = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize";
+    found.filter(expands).map(|_| ()).ok_or(why)
+}
+
 /// Writes a volume's phase, and since when it is in it.
 pub fn enter(value: &mut Value, phase: &str, now: SimTime) {
     value.set_path(&["status", "lastPhaseTransitionTime"], time(now));
@@ -255,6 +284,7 @@ pub fn claim(namespace: &str, name: &str, value: &Value, deleting: bool) -> Clai
         namespace: namespace.into(),
         name: name.into(),
         bytes: bytes(value, &["spec", "resources", "requests", "storage"]),
+        capacity: bytes(value, &["status", "capacity", "storage"]),
         modes: modes(value),
         class: text(&["spec", "storageClassName"]),
         mode: volume_mode(value),

@@ -55,6 +55,8 @@ pub struct VolumeController {
     waiting: SortedSet<ClaimName>,
     /// When the volumes that are being made will be there.
     making: SortedMap<ClaimName, SimTime>,
+    /// Claims that ask for more than they have, and how much: somebody else makes the volume larger.
+    pub(super) growing: SortedMap<ClaimName, i128>,
     /// Claims that are being deleted while pods use them.
     deleting: SortedSet<ClaimName>,
     /// Pods whose ephemeral volumes have no claims yet.
@@ -215,6 +217,7 @@ impl VolumeController {
     /// A claim is gone.
     pub(super) fn forget(&mut self, name: &ClaimName) {
         self.settled(name);
+        self.growing.remove(name);
         self.deleting.remove(name);
     }
 
