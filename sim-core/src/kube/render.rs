@@ -26,7 +26,7 @@ use super::kinds::{self, Kind};
 use super::settings::Settings;
 use super::store::Store;
 use super::store::document::{Document, DocumentKey, RowReference};
-use super::store::events::{EventRow, NewEvent};
+use super::store::events::EventRow;
 use super::template::TemplateId;
 
 /// The API server's data at one instant, as a client reads it.
@@ -482,7 +482,7 @@ impl View<'_> {
                     .series
                     .map_or(Value::Null, |series| series.revision.to_string().into()),
             ),
-            ("uid", self.uid_of_event(event, namespace, &name)),
+            ("uid", self.uid_of_event(row, kind, namespace, &name)),
         ]);
         let mut annotations = Value::Null;
         for (key, value) in event.message.annotations() {
@@ -554,10 +554,19 @@ impl View<'_> {
         value
     }
 
-    /// The uid of the pod that an event is about.
-    fn uid_of_event(&self, event: &NewEvent, namespace: &str, name: &str) -> Value {
+    /// The uid of the object that an event is about. Of one that has made way for another of its
+    /// name it is not known any more, but for pods.
+    fn uid_of_event(
+        &self,
+        row: &EventRow,
+        kind: Option<&Kind>,
+        namespace: &str,
+        name: &str,
+    ) -> Value {
+        let event = &row.event;
         let Some(pod) = event.pod else {
-            return Value::Null;
+            let found = kind.and_then(|kind| self.uid_at(kind, row, namespace, name));
+            return found.unwrap_or_default();
         };
         let there = self.store.pod(pod.id);
         let given = there.and_then(|_| self.store.pod_details(pod.id).aside.uid.clone());
@@ -568,6 +577,37 @@ impl View<'_> {
             },
             Value::String,
         )
+    }
+
+    /// The uid of an object that was there when an event was first told of.
+    fn uid_at(&self, kind: &Kind, row: &EventRow, namespace: &str, name: &str) -> Option<Value> {
+        let made = |created: SimTime| {
+            let (plural, micros) = (kind.plural, created.as_micros());
+            let then = created <= row.first;
+            then.then(|| uid_text(uid(self.seed, plural, namespace, name, micros)).into())
+        };
+        match kind.kind {
+            // What runs on a node calls it by its name. Source: `pkg/kubelet/kubelet.go` (`nodeRef`).
+            "Node" if row.event.host.is_some() => Some(name.into()),
+            "Node" => {
+                let id = self.store.node_named(self.symbols.get(name)?)?;
+                made(self.store.node(id)?.created)
+            }
+            "ReplicaSet" => {
+                let (namespace, name) = (self.symbols.get(namespace)?, self.symbols.get(name)?);
+                let id = self.store.replica_set_named(namespace, name)?;
+                made(self.store.replica_set(id)?.created)
+            }
+            _ => {
+                let document = self.store.documents().get(&DocumentKey {
+                    resource: kind.resource().into(),
+                    namespace: namespace.into(),
+                    name: name.into(),
+                })?;
+                let own = document.value.path(&["metadata", "uid"]).cloned();
+                own.or_else(|| made(document.created))
+            }
+        }
     }
 
     /// Namespace of a template's pods.

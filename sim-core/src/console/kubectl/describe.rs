@@ -571,7 +571,11 @@ fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Re
                     object.str_at(&["metadata", "uid"]) == Some(uid)
                         || kind.kind == "Node" && uid == name_of(object)
                 }
-                None => true,
+                // One that is not known any more was another object of this name, or is a pod's.
+                None => {
+                    event.str_at(&["metadata", "creationTimestamp"])
+                        >= object.str_at(&["metadata", "creationTimestamp"])
+                }
             }
     });
     if list.is_empty() {
