@@ -4,3 +4,4 @@ pub mod attach;
 pub mod binder;
 pub mod claim;
 pub mod controller;
+pub mod reclaim;

@@ -1,11 +1,10 @@
-//! What becomes of one claim, and of one volume: who is bound to whom, and what is done with a
-//! volume whose claim is gone.
+//! What becomes of one claim, and of one volume: who is bound to whom.
 //!
 //! Each is looked at on its own, as it is now; both halves of a binding are written by the claim's
-//! look. A volume is taken back by its policy: kept, or deleted by whoever made it.
+//! look.
 //!
 //! Source: `pkg/controller/volume/persistentvolume/pv_controller.go` (`syncUnboundClaim`,
-//! `syncBoundClaim`, `syncVolume`, `reclaimVolume`).
+//! `syncBoundClaim`, `syncVolume`).
 
 use crate::api::kube::volume::VolumeSource;
 use crate::base::name::Name;
@@ -14,12 +13,12 @@ use crate::des::notice::Detail;
 use crate::kube::store::events::Message;
 use crate::kube::template::PodTemplate;
 use crate::kube::turn::Turn;
-use crate::substrate::order::Order;
 
 use super::claim::{
     self, BIND_COMPLETED, BOUND_BY_CONTROLLER, CLAIMS, Claim, PersistentVolume, VOLUMES, key,
 };
-use super::controller::{COMPONENT, ClaimName, PROVISIONED_BY, SOURCE, VolumeController, report};
+use super::controller::{ClaimName, PROVISIONED_BY, SOURCE, VolumeController, report};
+use super::reclaim::{policy, reclaim, report_volume, text};
 
 /// Annotation: the size of a volume's file system, while the volume is larger than that.
 /// Source: `pkg/volume/util/resize_util.go` (`AnnPreResizeCapacity`).
@@ -366,7 +365,8 @@ pub fn uses(pod: &str, template: &PodTemplate, claim: &str, namespace: Option<Sy
         })
 }
 
-fn set_phase(volume: &PersistentVolume, phase: &str, turn: &mut Turn<'_, '_>) {
+/// Writes a volume's phase.
+pub(super) fn set_phase(volume: &PersistentVolume, phase: &str, turn: &mut Turn<'_, '_>) {
     if &*volume.phase != phase {
         let now = turn.now();
         claim::write(&key(VOLUMES, "", &volume.name), turn.store, |value| {
@@ -392,110 +392,6 @@ fn unbind(volume: &PersistentVolume, turn: &mut Turn<'_, '_>) {
     set_phase(volume, "Available", turn);
 }
 
-/// The claim of a volume is gone: `persistentVolumeReclaimPolicy`.
-fn reclaim(volume: &PersistentVolume, turn: &mut Turn<'_, '_>) {
-    let subject = Name::plain(turn.ctx.symbols.intern(&volume.name));
-    if !matches!(&*volume.phase, "Released" | "Failed") {
-        set_phase(volume, "Released", turn);
-        turn.note(SOURCE, "release", "volume", subject, Detail::None);
-    }
-    let failed = match &*policy(volume, turn) {
-        "Delete" => deleter(volume, turn),
-        "Recycle" => recycler(volume, turn),
-        _ => return,
-    };
-    match failed {
-        Err((_, message)) if message.is_empty() => {}
-        Err((reason, message)) => fail(volume, reason, message, turn),
-        Ok(()) => {
-            turn.store.remove_document(&key(VOLUMES, "", &volume.name));
-            turn.note(SOURCE, "delete", "volume", subject, Detail::None);
-            turn.out.order(Order::RemoveDisk {
-                name: volume.name.clone(),
-            });
-        }
-    }
-}
-
-/// Why a volume is not deleted; nothing said: somebody else may do it.
-/// Source: `findDeletablePlugin`, `pkg/volume/hostpath/host_path.go`,
-/// `cmd/kube-controller-manager/app/plugins.go`.
-fn deleter(volume: &PersistentVolume, turn: &Turn<'_, '_>) -> Result<(), (&'static str, String)> {
-    let failed = |text: String| Err(("VolumeFailedDelete", text));
-    let made = text(volume, &["metadata", "annotations", PROVISIONED_BY], turn);
-    if !made.is_empty() {
-        // Whoever made it deletes it.
-        return if made.starts_with("kubernetes.io/") {
-            failed(format!("no volume plugin matched name: {made}"))
-        } else {
-            Ok(())
-        };
-    }
-    let matched = match source(volume, turn) {
-        "csi" => return failed(String::new()),
-        "hostPath" => {
-            let path = text(volume, &["spec", "hostPath", "path"], turn);
-            let (_, below) = path.split_once("/tmp/").unwrap_or_default();
-            return if below.is_empty() {
-                failed(format!(
-                    "host_path deleter only supports /tmp/.+ but received provided {path}"
-                ))
-            } else {
-                Ok(())
-            };
-        }
-        "nfs" | "fc" | "iscsi" => "no deletable volume plugin matched",
-        _ => "no volume plugin matched",
-    };
-    failed(format!(
-        "error getting deleter volume plugin for volume \"{}\": {matched}",
-        volume.name
-    ))
-}
-
-/// Why a volume is not emptied and given back. The pods that do it are not modelled: such a volume
-/// stays Released.
-fn recycler(volume: &PersistentVolume, turn: &Turn<'_, '_>) -> Result<(), (&'static str, String)> {
-    let text = match source(volume, turn) {
-        "nfs" | "hostPath" => "",
-        _ => "No recycler plugin found for the volume!",
-    };
-    Err(("VolumeFailedRecycle", text.to_owned()))
-}
-
-/// Where a volume's bytes are, of what the controller manager has a plugin for.
-fn source(volume: &PersistentVolume, turn: &Turn<'_, '_>) -> &'static str {
-    let document = turn.store.documents().get(&key(VOLUMES, "", &volume.name));
-    let known = ["csi", "hostPath", "nfs", "fc", "iscsi"];
-    let has = |source: &&str| {
-        document.is_some_and(|document| document.value.path(&["spec", source]).is_some())
-    };
-    known.into_iter().find(has).unwrap_or_default()
-}
-
-fn fail(volume: &PersistentVolume, reason: &'static str, message: String, turn: &mut Turn<'_, '_>) {
-    if &*volume.phase == "Failed" {
-        return;
-    }
-    let now = turn.now();
-    claim::write(&key(VOLUMES, "", &volume.name), turn.store, |value| {
-        claim::enter(value, "Failed", now);
-        value.set_path(&["status", "message"], message.as_str().into());
-    });
-    report_volume(volume, reason, message, turn);
-}
-
-fn policy(volume: &PersistentVolume, turn: &Turn<'_, '_>) -> String {
-    text(volume, &["spec", "persistentVolumeReclaimPolicy"], turn)
-}
-
-/// A field of a volume.
-fn text(volume: &PersistentVolume, path: &[&str], turn: &Turn<'_, '_>) -> String {
-    let document = turn.store.documents().get(&key(VOLUMES, "", &volume.name));
-    let found = document.and_then(|document| document.value.str_at(path));
-    found.unwrap_or_default().to_owned()
-}
-
 /// An annotation of a claim.
 fn text_of_claim(claim: &Claim, annotation: &str, turn: &Turn<'_, '_>) -> String {
     let key = key(CLAIMS, &claim.namespace, &claim.name);
@@ -503,15 +399,4 @@ fn text_of_claim(claim: &Claim, annotation: &str, turn: &Turn<'_, '_>) -> String
     let document = turn.store.documents().get(&key);
     let found = document.and_then(|document| document.value.str_at(&path));
     found.unwrap_or_default().to_owned()
-}
-
-fn report_volume(
-    volume: &PersistentVolume,
-    reason: &'static str,
-    text: String,
-    turn: &mut Turn<'_, '_>,
-) {
-    let name = Name::plain(turn.ctx.symbols.intern(&volume.name));
-    let object = ("PersistentVolume", Symbol::EMPTY, name);
-    turn.warning(object, COMPONENT, reason, Message::Text(text.into()));
 }
