@@ -100,6 +100,14 @@ pub fn check(kind: &Kind, old: &Value, new: &Value) -> Vec<Cause> {
     causes
 }
 
+/// What is wrong with the selector of a workload that is written over `old`.
+pub fn selector(kind: &Kind, old: &Value, new: &Value) -> Option<Cause> {
+    let path = ["spec", "selector"];
+    let fixed = matches!(kind.kind, "DaemonSet" | "Deployment" | "ReplicaSet");
+    (fixed && differs(old, new, &path))
+        .then(|| cause(path.join("."), invalid(new.path(&path), IMMUTABLE)))
+}
+
 fn differs(old: &Value, new: &Value, path: &[&str]) -> bool {
     let plain = |value: &Value| value.path(path).filter(|value| !value.is_null()).cloned();
     plain(old) != plain(new)

@@ -211,7 +211,8 @@ impl ApiServer {
             }
         }
         let object = &object;
-        let parsed = parse(object, namespace, Old::Stored, turn)?;
+        let parsed = parse(object, namespace, Old::Stored, turn)
+            .map_err(|refusal| beside(refusal, object, namespace, turn))?;
         let (kind, key) = (parsed.kind, parsed.key.clone());
         let Some(current) = read(kind, &key.namespace, &key.name, turn) else {
             return Err(lease::missing(kind, &key.namespace, &key.name, turn));
@@ -610,6 +611,35 @@ fn update_node(parsed: &Parsed, turn: &mut Turn<'_, '_>) -> bool {
         turn.store.set_unschedulable_node(node, spec.unschedulable);
     }
     turn.store.revision() != before
+}
+
+/// What is told of an update whose object is invalid: that there is none, or that it has changed
+/// meanwhile, comes before; that a selector may not change, beside it.
+/// Source: apiserver `pkg/registry/generic/registry/store.go` (`Update`), `ValidateUpdate` of
+/// `pkg/registry/apps/*/strategy.go`.
+fn beside(refusal: Refusal, object: &Value, namespace: &str, turn: &Turn<'_, '_>) -> Refusal {
+    let text = |path: &[&str]| object.str_at(path).filter(|text| !text.is_empty());
+    let (version, kind) = (text(&["apiVersion"]), text(&["kind"]));
+    let kind = turn
+        .store
+        .kind_of_object(version.unwrap_or(""), kind.unwrap_or(""));
+    let Some(kind) = kind.filter(|_| refusal.reason == "Invalid") else {
+        return refusal;
+    };
+    let namespace = text(&["metadata", "namespace"]).unwrap_or(namespace);
+    let name = text(&["metadata", "name"]).unwrap_or("");
+    let Some(current) = read(kind, namespace, name, turn) else {
+        return lease::missing(kind, namespace, name, turn);
+    };
+    if let Err(conflict) = is_current(object, &current, (kind, name)) {
+        return conflict;
+    }
+    let mut causes = refusal.causes.clone();
+    causes.extend(super::immutable::selector(kind, &current, object));
+    if causes.len() == refusal.causes.len() {
+        return refusal;
+    }
+    Refusal::invalid(kind, name, causes)
 }
 
 /// The version that a writer names, if it names one, which must be that of the stored object.
