@@ -302,6 +302,7 @@ impl Documents {
     /// Whether one of the calls that take what was written since has something to take.
     pub fn has_news(&self) -> bool {
         self.networking
+            || self.mirrored
             || self.cluster_roles
             || self.has_storage()
             || self.has_counted()
