@@ -200,79 +200,46 @@ impl KubePlane {
                 self.reconcile_mirrors(machine, ctx, out);
             }
             Event::Kubelet(event) => self.kubelets.handle(event, &mut self.store, ctx, out),
+            Event::ControlPlane(event) => self.handle_control_plane(event, ctx, out),
+            _ => self.take_turn(event, ctx, out),
+        }
+        self.tell(ctx, out);
+    }
+
+    /// Handles an event of the controller manager and of what is near it.
+    fn take_turn(&mut self, event: Event, ctx: &mut Context<'_>, out: &mut PlaneOutbox<Event>) {
+        let turn = &mut Turn {
+            store: &mut self.store,
+            settings: &self.settings,
+            ctx,
+            out,
+        };
+        match event {
             Event::NodeStatus(node) => {
-                let mut turn = Turn {
-                    store: &mut self.store,
-                    settings: &self.settings,
-                    ctx,
-                    out,
-                };
                 let now = turn.now();
                 let health = Health {
                     no_runtime: self.kubelets.misses_runtime(node, turn.store, now),
                     shutting_down: self.kubelets.is_shutting_down(node, turn.store),
                     ..self.kubelets.evictions.health(node)
                 };
-                self.heartbeats.post_status(node, health, &mut turn);
+                self.heartbeats.post_status(node, health, turn);
                 // A status says which volumes are in use, whether or not anything else has changed.
                 if !self.heartbeats.is_silent(node) {
-                    self.attach.node_updated(node, &mut turn);
+                    self.attach.node_updated(node, turn);
                 }
             }
-            Event::ControlPlane(event) => self.handle_control_plane(event, ctx, out),
-            Event::AttachPass => {
-                let mut turn = Turn {
-                    store: &mut self.store,
-                    settings: &self.settings,
-                    ctx,
-                    out,
-                };
-                self.attach.pass(&mut turn);
-            }
-            Event::PolicySync => {
-                let mut turn = Turn {
-                    store: &mut self.store,
-                    settings: &self.settings,
-                    ctx,
-                    out,
-                };
-                self.policies.sync(&mut turn);
-            }
-            Event::VolumeSync => {
-                let mut turn = Turn {
-                    store: &mut self.store,
-                    settings: &self.settings,
-                    ctx,
-                    out,
-                };
-                self.volumes.sync(&mut turn);
-            }
+            Event::AttachPass => self.attach.pass(turn),
+            Event::PolicySync => self.policies.sync(turn),
+            Event::VolumeSync => self.volumes.sync(turn),
             Event::Sync(Key::Namespaces) => {
-                let mut turn = Turn {
-                    store: &mut self.store,
-                    settings: &self.settings,
-                    ctx,
-                    out,
-                };
                 self.controllers.taken(Key::Namespaces);
-                self.apiserver.finish_namespaces(&mut turn);
+                self.apiserver.finish_namespaces(turn);
             }
             _ => {
-                let mut turn = Turn {
-                    store: &mut self.store,
-                    settings: &self.settings,
-                    ctx,
-                    out,
-                };
-                self.controllers.handle(
-                    event,
-                    &mut self.heartbeats,
-                    &mut self.apiserver,
-                    &mut turn,
-                );
+                let (heartbeats, apiserver) = (&mut self.heartbeats, &mut self.apiserver);
+                self.controllers.handle(event, heartbeats, apiserver, turn);
             }
         }
-        self.tell(ctx, out);
     }
 
     /// A machine reports.

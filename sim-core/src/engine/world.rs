@@ -2,10 +2,8 @@
 
 use crate::api::status::WorkloadStatus;
 use crate::base::name::Name;
-use crate::base::resources::ResourceVector;
 use crate::base::rng::Seed;
 use crate::base::room;
-use crate::base::sentence::catalogue;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
 use crate::compose::ComposePlane;
@@ -15,13 +13,11 @@ use crate::des::notice::{Detail, Notice, Subject};
 use crate::des::outbox::Outbox;
 use crate::des::queue::{Queue, Seq};
 use crate::kube::KubePlane;
-use crate::kube::apiserver::thaw::uids::Extent;
-use crate::kube::kubelet::statics::INSTALLED;
 use crate::substrate::order::{MachineId, Order, Upcall};
-use crate::substrate::{self, Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
+use crate::substrate::{Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
 use crate::swarm::SwarmPlane;
 
-use super::command::{Answer, Command, MachineChange, MachineSpec, Orchestrator};
+use super::command::{Answer, Command, Orchestrator};
 use super::event::Event;
 use super::fault::Faults;
 use super::observe::{Observer, Serving};
@@ -65,6 +61,8 @@ macro_rules! lend_any {
         }
     };
 }
+
+mod carry;
 
 /// The orchestrator of a world.
 #[derive(Clone, Debug)]
@@ -454,116 +452,6 @@ impl World {
         answer
     }
 
-    pub(super) fn carry_out(&mut self, seq: Seq, command: &Command) -> Answer {
-        match command {
-            Command::AddMachine(spec) => self.add_machine(seq, spec),
-            Command::ChangeMachine(change) => self.change_machine(seq, change),
-            Command::RemoveMachine(name) => match self.machine(name) {
-                Some(machine) => {
-                    lend_any!(self, seq, |plane, context, out| plane
-                        .machine_removed(machine, context, out));
-                    self.on_substrate(|substrate, scope| substrate.remove_machine(machine, scope));
-                    Answer::Done
-                }
-                None => Answer::Refused(catalogue::NO_MACHINE.with(&[("word", name)])),
-            },
-            Command::Kube(request) => match &mut self.plane {
-                Plane::Kubernetes(plane) => {
-                    let answer = lend!(self, seq, kube, |context, out| plane
-                        .request(request, context, out));
-                    if answer.is_ok() {
-                        self.stand_frozen(request);
-                    }
-                    Answer::Kube(Box::new(answer))
-                }
-                Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
-            },
-            Command::Swarm(request) => match &mut self.plane {
-                Plane::Swarm(plane) => {
-                    Answer::Swarm(Box::new(lend!(self, seq, swarm, |context, out| plane
-                        .request(request, context, out))))
-                }
-                Plane::Kubernetes(_) | Plane::Compose(_) => self.wrong_world("Swarm"),
-            },
-            Command::Compose(request) => match &mut self.plane {
-                Plane::Compose(plane) => {
-                    Answer::Compose(Box::new(lend!(self, seq, compose, |context, out| plane
-                        .request(request, context, out))))
-                }
-                Plane::Kubernetes(_) | Plane::Swarm(_) => self.wrong_world("Compose"),
-            },
-            Command::Inject(spec) => self.inject(spec),
-            Command::Heal(number) => self.heal(*number),
-            Command::Traffic(service, rate) => {
-                let service = self.symbols.intern(service);
-                let rate = u64::from(*rate) * 1_000_000;
-                self.on_substrate(|substrate, scope| substrate.set_traffic(service, rate, scope));
-                Answer::Done
-            }
-            Command::WriteFile(write) => self.write_file(write),
-            Command::ChangeFile(change) => self.change_file(change),
-            Command::Process(container, act) => self.process_act(*container, act),
-            Command::Controllers(on, names) => {
-                if *on {
-                    self.stand_for_nodes(seq);
-                }
-                match &mut self.plane {
-                    Plane::Kubernetes(plane) => {
-                        let result = lend!(self, seq, kube, |context, out| {
-                            if *on {
-                                // Who tries single loops has loaded all that they are to see.
-                                let extent = if names.is_empty() {
-                                    Extent::Part
-                                } else {
-                                    Extent::Whole
-                                };
-                                plane.thaw(extent, context, out);
-                            }
-                            plane.switch(*on, names, out)
-                        });
-                        result.map_or_else(|why| Answer::Refused(why.into()), |()| Answer::Done)
-                    }
-                    Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
-                }
-            }
-            Command::Metric(object, metric, value) => match &mut self.plane {
-                Plane::Kubernetes(plane) => plane
-                    .set_metric(object, metric, value)
-                    .map_or_else(Answer::Refused, |()| Answer::Done),
-                Plane::Swarm(_) | Plane::Compose(_) => self.wrong_world("Kubernetes"),
-            },
-            Command::Operator(_) | Command::StopOperator(_) => {
-                let Plane::Kubernetes(plane) = &mut self.plane else {
-                    return self.wrong_world("Kubernetes");
-                };
-                let result = lend!(self, seq, kube, |context, out| match command {
-                    Command::Operator(operator) =>
-                        plane.operate(Ok(operator.clone()), context, out),
-                    Command::StopOperator(name) => plane.operate(Err(name), context, out),
-                    _ => unreachable!("matched above"),
-                });
-                result.map_or_else(Answer::Refused, |()| Answer::Done)
-            }
-            Command::Set(key, value) => {
-                let result = match &mut self.plane {
-                    Plane::Kubernetes(plane) => plane.set(key, value),
-                    Plane::Swarm(plane) => plane.set(key, value),
-                    Plane::Compose(plane) => plane.set(key, value),
-                };
-                if result.is_ok()
-                    && let Plane::Kubernetes(plane) = &mut self.plane
-                {
-                    lend!(self, seq, kube, |context, out| plane
-                        .settings_changed(context, out));
-                }
-                match result {
-                    Ok(()) => Answer::Done,
-                    Err(message) => Answer::Refused(message),
-                }
-            }
-        }
-    }
-
     /// A request to the API server that the engine itself makes, within the present event.
     pub(super) fn kube_request(
         &mut self,
@@ -603,97 +491,6 @@ impl World {
     /// The number of the event or command in hand.
     pub(super) const fn act(&self) -> Seq {
         Seq(self.acts)
-    }
-
-    fn wrong_world(&self, wanted: &str) -> Answer {
-        let names: [(_, &dyn std::fmt::Display); 2] =
-            [("runs", &self.orchestrator.name()), ("wanted", &wanted)];
-        Answer::Refused(catalogue::WRONG_WORLD.with(&names))
-    }
-
-    pub(super) fn add_machine(&mut self, seq: Seq, spec: &MachineSpec) -> Answer {
-        if !self.give_way(&spec.name) {
-            return Answer::Refused(catalogue::MACHINE_THERE.with(&[("word", &spec.name)]));
-        }
-        let Some(machine) = self.make_machine(spec) else {
-            return Answer::Refused(catalogue::MACHINE_THERE.with(&[("word", &spec.name)]));
-        };
-        lend_any!(self, seq, |plane, context, out| plane.machine_added(
-            machine,
-            &spec.setup,
-            context,
-            out
-        ));
-        Answer::Done
-    }
-
-    /// Adds a machine that its plane hears nothing of.
-    pub(super) fn make_machine(&mut self, spec: &MachineSpec) -> Option<MachineId> {
-        let mut capacity = ResourceVector {
-            milli_cpu: spec.milli_cpu,
-            memory: spec.memory_bytes,
-            ephemeral_storage: i64::try_from(spec.profile.disk_bytes).unwrap_or(i64::MAX),
-            ..ResourceVector::default()
-        };
-        for (resource, amount) in &spec.extended {
-            capacity.set_extended(self.symbols.intern(resource), *amount);
-        }
-        let name = self.symbols.intern(&spec.name);
-        let zone = (!spec.zone.is_empty()).then(|| self.symbols.intern(&spec.zone));
-        let made = substrate::machine::MachineSpec {
-            name,
-            capacity,
-            zone,
-            control: spec.setup.control
-                || (spec.setup.manager && self.orchestrator == Orchestrator::Swarm),
-            profile: spec.profile,
-            // Of Swarm's agent it is only what it says.
-            address: spec
-                .setup
-                .address
-                .as_ref()
-                .filter(|_| self.orchestrator == Orchestrator::Kubernetes)
-                .and_then(|text| text.parse::<std::net::Ipv4Addr>().ok())
-                .map(u32::from),
-            subnet: spec.subnet,
-        };
-        let mut added = None;
-        self.on_substrate(|substrate, scope| added = substrate.add_machine(made, scope));
-        if let Some(machine) = added
-            && self.orchestrator == Orchestrator::Kubernetes
-        {
-            self.substrate
-                .make_directories(machine, &INSTALLED, self.now);
-        }
-        added
-    }
-
-    /// Swarm's agents tell what their machine has when it changes; a kubelet tells when it starts,
-    /// which is not modelled, and nobody asks on a single host.
-    #[inline(never)]
-    fn change_machine(&mut self, seq: Seq, change: &MachineChange) -> Answer {
-        let Some(machine) = self.machine(&change.name) else {
-            return Answer::Refused(catalogue::NO_MACHINE.with(&[("word", &change.name)]));
-        };
-        if !matches!(self.plane, Plane::Swarm(_)) {
-            return Answer::Refused(catalogue::ONLY_SWARM_CHANGES.plain());
-        }
-        let mut capacity = self
-            .substrate
-            .machine(machine)
-            .map(|row| row.capacity.clone())
-            .unwrap_or_default();
-        capacity.milli_cpu = change.milli_cpu.unwrap_or(capacity.milli_cpu);
-        capacity.memory = change.memory_bytes.unwrap_or(capacity.memory);
-        for (resource, amount) in &change.extended {
-            capacity.set_extended(self.symbols.intern(resource), *amount);
-        }
-        self.substrate.set_capacity(machine, capacity);
-        if let Plane::Swarm(plane) = &mut self.plane {
-            lend!(self, seq, swarm, |context, out| plane
-                .machine_changed(machine, context, out));
-        }
-        Answer::Done
     }
 
     /// The machine of that name.

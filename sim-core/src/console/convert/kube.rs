@@ -194,6 +194,24 @@ fn pod(
     workload.image = image.map(|image| image.to_string()).unwrap_or_default();
     workload.entrypoint = words(container.get("command"));
     workload.command = words(container.get("args"));
+    environment(container, source, label, maps, workload, draft);
+    ports(container, workload);
+    sizes(container, workload);
+    workload.check = ["readinessProbe", "livenessProbe"]
+        .iter()
+        .find_map(|key| check(container.get(key)?, &workload.ports, container));
+    mounts(spec, container, source, label, workload, draft);
+}
+
+/// `envFrom` and `env`, as far as their values stand in the files.
+fn environment(
+    container: &Node,
+    source: &Source,
+    label: &str,
+    maps: &SortedMap<String, SortedMap<String, String>>,
+    workload: &mut Workload,
+    draft: &mut Draft,
+) {
     for reference in container
         .get("envFrom")
         .and_then(Node::as_seq)
@@ -248,6 +266,9 @@ fn pod(
             }
         }
     }
+}
+
+fn ports(container: &Node, workload: &mut Workload) {
     for port in container
         .get("ports")
         .and_then(Node::as_seq)
@@ -263,6 +284,10 @@ fn pod(
             });
         }
     }
+}
+
+/// Limits and requests.
+fn sizes(container: &Node, workload: &mut Workload) {
     let amount = |path: &[&str]| {
         let text = container.path(path).and_then(Node::scalar_text)?;
         Quantity::parse(&text).ok()
@@ -281,10 +306,6 @@ fn pod(
         whole(amount(&["resources", "limits", "memory"])),
         whole(amount(&["resources", "requests", "memory"])),
     );
-    workload.check = ["readinessProbe", "livenessProbe"]
-        .iter()
-        .find_map(|key| check(container.get(key)?, &workload.ports, container));
-    mounts(spec, container, source, label, workload, draft);
 }
 
 fn protocol(port: &Node) -> &'static str {

@@ -89,7 +89,8 @@ fn labels(workload: &Workload) -> Value {
     Value::object([("app", Value::string(&dns(&workload.name)))])
 }
 
-fn controller(workload: &Workload) -> Value {
+/// The container, but for its volumes.
+fn container(workload: &Workload) -> Map {
     let mut container = Map::new();
     container.insert("name", Value::string(&dns(&workload.name)));
     container.insert("image", Value::string(&workload.image));
@@ -122,6 +123,15 @@ fn controller(workload: &Workload) -> Value {
         // Unhealthy containers are only labelled by Compose, and get no requests here.
         container.insert("readinessProbe", probe(check));
     }
+    let resources = resources(workload);
+    if !resources.is_empty() {
+        container.insert("resources", Value::from(resources));
+    }
+    container
+}
+
+/// Limits and requests, as far as there are any.
+fn resources(workload: &Workload) -> Map {
     let amounts = |cpu: Option<u64>, memory: Option<u64>| {
         let mut amounts = Map::new();
         if let Some(milli) = cpu {
@@ -146,9 +156,11 @@ fn controller(workload: &Workload) -> Value {
             resources.insert(key, Value::from(amounts));
         }
     }
-    if !resources.is_empty() {
-        container.insert("resources", Value::from(resources));
-    }
+    resources
+}
+
+/// A pod's volumes, and where its container has them.
+fn volumes(workload: &Workload) -> (Vec<Value>, Vec<Value>) {
     let mut volumes = Vec::new();
     let mut mounts = Vec::new();
     for (place, mount) in workload.mounts.iter().enumerate() {
@@ -178,6 +190,12 @@ fn controller(workload: &Workload) -> Value {
         };
         volumes.push(Value::object([("name", Value::string(&name)), from]));
     }
+    (volumes, mounts)
+}
+
+fn controller(workload: &Workload) -> Value {
+    let mut container = container(workload);
+    let (volumes, mounts) = volumes(workload);
     let mut spec = Map::new();
     if !mounts.is_empty() {
         container.insert("volumeMounts", Value::list(mounts));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::container::resource;
-use super::flags::{Grammar, Parsed, parse};
+use super::flags::{Parsed, grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{ago, short};
 use super::{ask, each, manager as swarm, unknown_command};
@@ -23,6 +23,35 @@ const CONFIG_BYTES_END: usize = 1_024_000;
 
 const LS: &str = "filter,f=* format= quiet,q no-trunc";
 
+/// A group of commands: its kind, if a swarm has it, and what it and its commands are called.
+struct Group {
+    kind: Option<Kind>,
+    path: &'static str,
+    ls: &'static str,
+    create: &'static str,
+    rm: &'static str,
+    inspect: &'static str,
+}
+
+/// A group by its word.
+macro_rules! group {
+    ($kind:expr, $path:literal) => {
+        Group {
+            kind: $kind,
+            path: $path,
+            ls: concat!($path, " ls"),
+            create: concat!($path, " create"),
+            rm: concat!($path, " rm"),
+            inspect: concat!($path, " inspect"),
+        }
+    };
+}
+
+const SECRET: Group = group!(Some(Kind::Secret), "docker secret");
+const CONFIG: Group = group!(Some(Kind::Config), "docker config");
+const NETWORK: Group = group!(Some(Kind::Network), "docker network");
+const VOLUME: Group = group!(None, "docker volume");
+
 /// Runs one command of a group.
 pub fn run(
     session: &mut Session,
@@ -30,66 +59,21 @@ pub fn run(
     words: &[String],
     input: &str,
 ) -> Result<Output, Output> {
-    let (kind, path): (Option<Kind>, [&'static str; 5]) = match group {
-        "secret" => (
-            Some(Kind::Secret),
-            [
-                "docker secret",
-                "docker secret ls",
-                "docker secret create",
-                "docker secret rm",
-                "docker secret inspect",
-            ],
-        ),
-        "config" => (
-            Some(Kind::Config),
-            [
-                "docker config",
-                "docker config ls",
-                "docker config create",
-                "docker config rm",
-                "docker config inspect",
-            ],
-        ),
-        "network" => (
-            Some(Kind::Network),
-            [
-                "docker network",
-                "docker network ls",
-                "docker network create",
-                "docker network rm",
-                "docker network inspect",
-            ],
-        ),
-        _ => (
-            None,
-            [
-                "docker volume",
-                "docker volume ls",
-                "docker volume create",
-                "docker volume rm",
-                "docker volume inspect",
-            ],
-        ),
+    let group = match group {
+        "secret" => &SECRET,
+        "config" => &CONFIG,
+        "network" => &NETWORK,
+        _ => &VOLUME,
     };
-    let Some(verb) = words.first() else {
+    let Some((verb, rest)) = words.split_first() else {
         return Ok(Output::text(format!(
             "Usage:  {} COMMAND\n\nCommands: create, inspect, ls, rm\n",
-            path[0]
+            group.path
         )));
     };
-    let rest = &words[1..];
-    let grammar = |path, usage, flags, least, most| Grammar {
-        path,
-        usage,
-        flags,
-        least,
-        most,
-        interspersed: true,
-    };
-    match (verb.as_str(), kind) {
+    match (verb.as_str(), group.kind) {
         ("ls" | "list", Some(kind)) => {
-            let parsed = parse(&grammar(path[1], "[OPTIONS]", LS, 0, Some(0)), rest)?;
+            let parsed = parse(&grammar(group.ls, "[OPTIONS]", LS, 0, Some(0)), rest)?;
             match kind {
                 Kind::Network => networks(session, &parsed),
                 Kind::Secret | Kind::Config => list(session, kind, &parsed),
@@ -100,109 +84,102 @@ pub fn run(
         }
         (word, None) if resource::applies(session) => resource::volume(session, word, rest),
         ("ls" | "list", None) => {
-            let said = catalogue::NOT_IN_SWARM.with(&[("what", &"docker volume ls")]);
+            let said = catalogue::NOT_IN_SWARM.with(&[("what", &VOLUME.ls)]);
             Err(Output::error(1, said))
         }
-        ("create", Some(Kind::Network)) => {
-            if resource::applies(session)
-                && let Some(output) = resource::create_network(session, rest)?
-            {
-                return Ok(output);
-            }
-            let flags = "driver,d= attachable label=* subnet=*! gateway=*! internal! ingress! opt,o=*! scope=! ipv6! ip-range=*!";
-            let parsed = parse(
-                &grammar(path[2], "[OPTIONS] NETWORK", flags, 1, Some(1)),
-                rest,
-            )?;
-            if parsed.value("driver").unwrap_or("bridge") != "overlay" {
-                return Err(super::not_modelled(catalogue::OTHER_DRIVER.plain()));
-            }
-            create(
-                session,
-                Kind::Network,
-                &parsed.words[0],
-                &"".into(),
-                &parsed,
-            )
+        ("create", Some(Kind::Network)) => create_network(session, rest),
+        ("create", Some(kind)) => create_from_file(session, kind, group, rest, input),
+        ("rm" | "remove", Some(kind)) => remove(session, kind, group, rest),
+        ("inspect", Some(kind)) => {
+            const FLAGS: &str = "format,f= pretty! verbose,v!";
+            let usage = "[OPTIONS] NAME [NAME...]";
+            let parsed = parse(&grammar(group.inspect, usage, FLAGS, 1, None), rest)?;
+            inspect(session, kind, &parsed)
         }
-        ("create", Some(kind)) => {
-            let parsed = parse(
-                &grammar(
-                    path[2],
-                    "[OPTIONS] NAME file|-",
-                    "label,l=* driver,d=! template-driver=!",
-                    2,
-                    Some(2),
-                ),
-                rest,
-            )?;
-            let file = &parsed.words[1];
-            let data: Arc<str> = match (file.as_str(), session.file(file)) {
-                ("-", _) => input.into(),
-                (_, Some(text)) => text.to_string().into(),
-                (_, None) => {
-                    let word = kind.word();
-                    return Err(Output::error(
-                        1,
-                        format!(
-                            "error reading content from {file:?}: open {file}: no such file or directory ({word} not created)"
-                        ),
-                    ));
-                }
-            };
-            check_size(kind, data.len())?;
-            create(session, kind, &parsed.words[0], &data, &parsed)
-        }
-        ("rm" | "remove", Some(kind)) => {
-            let parsed = parse(
-                &grammar(path[3], "NAME [NAME...]", "force,f", 1, None),
-                rest,
-            )?;
-            if kind != Kind::Network || !resource::applies(session) {
-                swarm(session)?;
-            }
-            Ok(each(&parsed.words, |name| {
-                if kind == Kind::Network && resource::applies(session) {
-                    let of_swarm =
-                        swarm(session).is_ok_and(|plane| plane.inspect_named(kind, name).is_some());
-                    if !of_swarm || resource::has_network(session, name) {
-                        return resource::remove_network(session, name);
-                    }
-                } else if kind == Kind::Network && BUILT_IN.iter().any(|(own, _)| *own == name) {
-                    let said = format!(
-                        "Error response from daemon: {name} is a pre-defined network and cannot be removed"
-                    );
-                    return Err(Output::error(1, said));
-                }
-                ask(
-                    session,
-                    Request::Remove {
-                        kind,
-                        name: name.into(),
-                    },
-                )
-                .map(|_| name.to_owned())
-            }))
-        }
-        ("inspect", Some(kind)) => inspect(
-            session,
-            kind,
-            &parse(
-                &grammar(
-                    path[4],
-                    "[OPTIONS] NAME [NAME...]",
-                    "format,f= pretty! verbose,v!",
-                    1,
-                    None,
-                ),
-                rest,
-            )?,
-        ),
         ("create" | "rm" | "inspect" | "prune" | "connect" | "disconnect" | "update", _) => {
-            Err(super::not_modelled(format!("{} {verb}", path[0])))
+            Err(super::not_modelled(format!("{} {verb}", group.path)))
         }
-        (word, _) => Err(unknown_command(path[0], word)),
+        (word, _) => Err(unknown_command(group.path, word)),
     }
+}
+
+fn create_network(session: &mut Session, words: &[String]) -> Result<Output, Output> {
+    const FLAGS: &str = "driver,d= attachable label=* subnet=*! gateway=*! internal! ingress! opt,o=*! scope=! ipv6! ip-range=*!";
+    if resource::applies(session)
+        && let Some(output) = resource::create_network(session, words)?
+    {
+        return Ok(output);
+    }
+    let usage = "[OPTIONS] NETWORK";
+    let parsed = parse(&grammar(NETWORK.create, usage, FLAGS, 1, Some(1)), words)?;
+    if parsed.value("driver").unwrap_or("bridge") != "overlay" {
+        return Err(super::not_modelled(catalogue::OTHER_DRIVER.plain()));
+    }
+    let (name, nothing) = (&parsed.words[0], "".into());
+    create(session, Kind::Network, name, &nothing, &parsed)
+}
+
+/// `docker secret create` and `docker config create`.
+fn create_from_file(
+    session: &mut Session,
+    kind: Kind,
+    group: &Group,
+    words: &[String],
+    input: &str,
+) -> Result<Output, Output> {
+    const FLAGS: &str = "label,l=* driver,d=! template-driver=!";
+    let usage = "[OPTIONS] NAME file|-";
+    let parsed = parse(&grammar(group.create, usage, FLAGS, 2, Some(2)), words)?;
+    let file = &parsed.words[1];
+    let data: Arc<str> = match (file.as_str(), session.file(file)) {
+        ("-", _) => input.into(),
+        (_, Some(text)) => text.to_string().into(),
+        (_, None) => {
+            let word = kind.word();
+            return Err(Output::error(
+                1,
+                format!(
+                    "error reading content from {file:?}: open {file}: no such file or directory ({word} not created)"
+                ),
+            ));
+        }
+    };
+    check_size(kind, data.len())?;
+    create(session, kind, &parsed.words[0], &data, &parsed)
+}
+
+fn remove(
+    session: &mut Session,
+    kind: Kind,
+    group: &Group,
+    words: &[String],
+) -> Result<Output, Output> {
+    let usage = "NAME [NAME...]";
+    let parsed = parse(&grammar(group.rm, usage, "force,f", 1, None), words)?;
+    let of_host = kind == Kind::Network && resource::applies(session);
+    if !of_host {
+        swarm(session)?;
+    }
+    Ok(each(&parsed.words, |name| {
+        if of_host {
+            let of_swarm =
+                swarm(session).is_ok_and(|plane| plane.inspect_named(kind, name).is_some());
+            if !of_swarm || resource::has_network(session, name) {
+                return resource::remove_network(session, name);
+            }
+        } else if kind == Kind::Network && BUILT_IN.iter().any(|(own, _)| *own == name) {
+            let said = format!(
+                "Error response from daemon: {name} is a pre-defined network and cannot be removed"
+            );
+            return Err(Output::error(1, said));
+        }
+        let name: Arc<str> = name.into();
+        let removed = Request::Remove {
+            kind,
+            name: name.clone(),
+        };
+        ask(session, removed).map(|_| name.to_string())
+    }))
 }
 
 fn check_size(kind: Kind, length: usize) -> Result<(), Output> {

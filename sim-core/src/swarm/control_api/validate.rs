@@ -4,7 +4,7 @@
 use crate::api::health::HealthCheck;
 use crate::api::resources::ResourceAmounts;
 use crate::api::swarm::service::{
-    EndpointMode, PublishMode, ServiceMode, ServiceSpec, UpdateConfig,
+    ContainerSpec, EndpointMode, PublishMode, ServiceMode, ServiceSpec, UpdateConfig,
 };
 use crate::base::arrange::Arrange;
 use crate::base::limits::{MAX_PUBLISHED_PORTS, MAX_REPLICAS};
@@ -49,79 +49,19 @@ impl SwarmPlane {
         }
         resources(&spec.task.resources.limits)?;
         resources(&spec.task.resources.requests)?;
-        if spec.task.container.image.is_empty() {
-            return Err(invalid("ContainerSpec: image reference must be provided"));
-        }
-        if !reference_is_valid(&spec.task.container.image) {
-            return Err(invalid(format!(
-                "ContainerSpec: {:?} is not a valid repository/tag",
-                &*spec.task.container.image
-            )));
-        }
-        let mut targets: Vec<&str> = spec
-            .task
-            .container
-            .mounts
-            .iter()
-            .map(|mount| &*mount.target)
-            .collect();
-        targets.arrange();
-        if let Some(pair) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(invalid(format!(
-                "ContainerSpec: duplicate mount point: {}",
-                pair[0]
-            )));
-        }
-        if let Some(check) = &spec.task.container.health_check {
-            health_check(check)?;
-        }
-        let container = &spec.task.container;
-        for (word, names, files) in [
-            (
-                "secret",
-                &container.secrets,
-                &container.options.secret_files,
-            ),
-            (
-                "config",
-                &container.configs,
-                &container.options.config_files,
-            ),
-        ] {
-            let mut known: SortedMap<&str, &str> = SortedMap::new();
-            for name in names {
-                let target: &str = files.get(name).map_or(name, |file| &file.name);
-                if let Some(first) = known.get(target) {
-                    return Err(invalid(format!(
-                        "{word} references '{first}' and '{name}' have a conflicting target: '{target}'"
-                    )));
-                }
-                known.insert(target, name);
-            }
-        }
-        let tasks = match spec.mode {
-            ServiceMode::Replicated { replicas } => replicas,
-            ServiceMode::ReplicatedJob { max_concurrent, .. } => max_concurrent,
-            ServiceMode::Global | ServiceMode::GlobalJob => 0,
-        };
-        if tasks > MAX_REPLICAS {
-            let many = catalogue::SO_MANY.with(&[("count", &tasks), ("most", &MAX_REPLICAS)]);
-            return Err(invalid(many.and("what", catalogue::AT_A_TIME.plain())));
-        }
-        if spec.ports.len() > MAX_PUBLISHED_PORTS {
-            let many = [
-                ("count", &spec.ports.len() as &dyn std::fmt::Display),
-                ("most", &MAX_PUBLISHED_PORTS),
-            ];
-            let many = catalogue::SO_MANY.with(&many);
-            return Err(invalid(
-                many.and("what", catalogue::PUBLISHED_PORTS.plain()),
-            ));
-        }
+        container(&spec.task.container)?;
+        counts(spec)?;
         constraint::parse(&spec.task.placement.constraints).map_err(invalid)?;
         update(&spec.update_config)?;
         self.endpoint(spec)?;
         self.ports_are_free(spec, updated)?;
+        self.references_are_known(spec)?;
+        self.networks_are_known(spec)?;
+        Ok(())
+    }
+
+    /// Whether there are the secrets and configs that a service names.
+    fn references_are_known(&self, spec: &ServiceSpec) -> Result<(), Refusal> {
         for (kind, wanted, stored) in [
             ("secret", &spec.task.container.secrets, &self.store.secrets),
             ("config", &spec.task.container.configs, &self.store.configs),
@@ -139,6 +79,11 @@ impl SwarmPlane {
                 )));
             }
         }
+        Ok(())
+    }
+
+    /// Whether a service can use the networks that it names.
+    fn networks_are_known(&self, spec: &ServiceSpec) -> Result<(), Refusal> {
         for network in &spec.task.networks {
             if &**network == "ingress" {
                 return Err(invalid(
@@ -209,6 +154,78 @@ impl SwarmPlane {
         }
         Ok(())
     }
+}
+
+fn container(container: &ContainerSpec) -> Result<(), Refusal> {
+    if container.image.is_empty() {
+        return Err(invalid("ContainerSpec: image reference must be provided"));
+    }
+    if !reference_is_valid(&container.image) {
+        return Err(invalid(format!(
+            "ContainerSpec: {:?} is not a valid repository/tag",
+            &*container.image
+        )));
+    }
+    let mounts = container.mounts.iter();
+    let mut targets: Vec<&str> = mounts.map(|mount| &*mount.target).collect();
+    targets.arrange();
+    if let Some(pair) = targets.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(invalid(format!(
+            "ContainerSpec: duplicate mount point: {}",
+            pair[0]
+        )));
+    }
+    if let Some(check) = &container.health_check {
+        health_check(check)?;
+    }
+    for (word, names, files) in [
+        (
+            "secret",
+            &container.secrets,
+            &container.options.secret_files,
+        ),
+        (
+            "config",
+            &container.configs,
+            &container.options.config_files,
+        ),
+    ] {
+        let mut known: SortedMap<&str, &str> = SortedMap::new();
+        for name in names {
+            let target: &str = files.get(name).map_or(name, |file| &file.name);
+            if let Some(first) = known.get(target) {
+                return Err(invalid(format!(
+                    "{word} references '{first}' and '{name}' have a conflicting target: '{target}'"
+                )));
+            }
+            known.insert(target, name);
+        }
+    }
+    Ok(())
+}
+
+/// How many tasks and published ports there may be.
+fn counts(spec: &ServiceSpec) -> Result<(), Refusal> {
+    let tasks = match spec.mode {
+        ServiceMode::Replicated { replicas } => replicas,
+        ServiceMode::ReplicatedJob { max_concurrent, .. } => max_concurrent,
+        ServiceMode::Global | ServiceMode::GlobalJob => 0,
+    };
+    if tasks > MAX_REPLICAS {
+        let many = catalogue::SO_MANY.with(&[("count", &tasks), ("most", &MAX_REPLICAS)]);
+        return Err(invalid(many.and("what", catalogue::AT_A_TIME.plain())));
+    }
+    if spec.ports.len() > MAX_PUBLISHED_PORTS {
+        let many = [
+            ("count", &spec.ports.len() as &dyn std::fmt::Display),
+            ("most", &MAX_PUBLISHED_PORTS),
+        ];
+        let many = catalogue::SO_MANY.with(&many);
+        return Err(invalid(
+            many.and("what", catalogue::PUBLISHED_PORTS.plain()),
+        ));
+    }
+    Ok(())
 }
 
 fn invalid(message: impl Into<Passage>) -> Refusal {

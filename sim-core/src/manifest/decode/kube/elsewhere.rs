@@ -270,6 +270,7 @@ const KINDS: &[Claim] = &[
             "provisioner",
             "reclaimPolicy",
             "volumeBindingMode",
+            "allowVolumeExpansion",
         ],
         but: &[],
     },
