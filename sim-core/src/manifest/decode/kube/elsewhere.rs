@@ -266,6 +266,7 @@ const KINDS: &[Claim] = &[
         kind: "StorageClass",
         template: "",
         read: &[
+            "allowVolumeExpansion",
             "allowedTopologies",
             "provisioner",
             "reclaimPolicy",
