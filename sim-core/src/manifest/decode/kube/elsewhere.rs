@@ -271,7 +271,6 @@ const KINDS: &[Claim] = &[
             "provisioner",
             "reclaimPolicy",
             "volumeBindingMode",
-            "allowVolumeExpansion",
         ],
         but: &[],
     },
