@@ -426,6 +426,25 @@ impl<'a, K, V> Iterator for IterMut<'a, K, V> {
     }
 }
 
+/// Entries of a [`SortedMap`] in order, taken.
+pub struct IntoIter<K, V> {
+    runs: std::vec::IntoIter<Vec<(K, V)>>,
+    run: std::vec::IntoIter<(K, V)>,
+}
+
+impl<K, V> Iterator for IntoIter<K, V> {
+    type Item = (K, V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(entry) = self.run.next() {
+                return Some(entry);
+            }
+            self.run = self.runs.next()?.into_iter();
+        }
+    }
+}
+
 impl<'a, K, V> IntoIterator for &'a SortedMap<K, V> {
     type Item = (&'a K, &'a V);
     type IntoIter = Iter<'a, K, V>;
@@ -446,10 +465,13 @@ impl<'a, K, V> IntoIterator for &'a mut SortedMap<K, V> {
 
 impl<K, V> IntoIterator for SortedMap<K, V> {
     type Item = (K, V);
-    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<(K, V)>>>;
+    type IntoIter = IntoIter<K, V>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.runs.into_iter().flatten()
+        IntoIter {
+            runs: self.runs.into_iter(),
+            run: Vec::new().into_iter(),
+        }
     }
 }
 

@@ -134,18 +134,12 @@ impl<T: Clone> Table<T> {
     }
 
     /// Rows with their ids, in slot order.
-    pub fn iter(&self) -> impl Iterator<Item = (Id<T>, &T)> + Clone {
-        self.pages.iter().enumerate().flat_map(|(page, rows)| {
-            rows.iter()
-                .enumerate()
-                .filter_map(move |(offset, slot)| match slot {
-                    Slot::Row { generation, row } => Some((
-                        Id::new((page * PAGE_ROWS + offset) as u32, *generation),
-                        row,
-                    )),
-                    Slot::Free { .. } => None,
-                })
-        })
+    pub fn iter(&self) -> Rows<'_, T> {
+        Rows {
+            pages: self.pages.iter(),
+            page: [].iter(),
+            slot: 0,
+        }
     }
 
     /// Ids of all rows, in slot order.
@@ -216,6 +210,43 @@ impl<T: Clone> Table<T> {
         }
         self.used_slots += 1;
         slot
+    }
+}
+
+/// Rows of a [`Table`] with their ids, in slot order. A type of its own, since adapters of the standard
+/// library would be compiled anew for each type of row and each use.
+pub struct Rows<'a, T> {
+    pages: std::slice::Iter<'a, Arc<[Slot<T>; PAGE_ROWS]>>,
+    page: std::slice::Iter<'a, Slot<T>>,
+    /// The next one's.
+    slot: u32,
+}
+
+impl<T> Clone for Rows<'_, T> {
+    fn clone(&self) -> Self {
+        Self {
+            pages: self.pages.clone(),
+            page: self.page.clone(),
+            slot: self.slot,
+        }
+    }
+}
+
+impl<'a, T> Iterator for Rows<'a, T> {
+    type Item = (Id<T>, &'a T);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some(slot) = self.page.next() else {
+                self.page = self.pages.next()?.iter();
+                continue;
+            };
+            let number = self.slot;
+            self.slot += 1;
+            if let Slot::Row { generation, row } = slot {
+                return Some((Id::new(number, *generation), row));
+            }
+        }
     }
 }
 

@@ -47,8 +47,8 @@ fn stand(name: &str, node: &Value) -> Option<Stand> {
     });
     let capacity = node.path(&["status", "capacity"]).and_then(Value::as_map);
     let extended = capacity
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .filter(|(key, _)| key.contains('/'))
         .filter_map(|(key, value)| {
             let quantity = Quantity::parse(&crate::object::jsonpath::text(value)).ok()?;
@@ -95,8 +95,8 @@ fn allocatable(node: &Value) -> Vec<(Arc<str>, i64)> {
     let list = node
         .path(&["status", "allocatable"])
         .and_then(Value::as_map);
-    list.into_iter()
-        .flat_map(|map| map.iter())
+    list.unwrap_or_default()
+        .iter()
         .filter_map(|(key, value)| {
             let amount = Quantity::parse(&crate::object::jsonpath::text(value)).ok()?;
             let amount = if &**key == "cpu" {

@@ -176,7 +176,7 @@ pub struct Kubelets {
     settings: Settings,
     /// Pods that were running before their machines were simulated, and until when what they were
     /// stands.
-    resuming: FxHashMap<PodId, SimTime>,
+    resuming: SortedMap<PodId, SimTime>,
     /// The nodes' eviction managers.
     pub evictions: Evictions,
     /// The nodes' image managers.

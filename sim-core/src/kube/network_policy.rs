@@ -214,8 +214,8 @@ fn port(port: &Value) -> Port {
 fn labels(value: &Value) -> Labels {
     let map = value.path(&["metadata", "labels"]).and_then(Value::as_map);
     let mut all: Vec<(Arc<str>, Arc<str>)> = map
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .filter_map(|(key, value)| Some((key.clone(), Arc::from(value.as_str()?))))
         .collect();
     all.arrange();

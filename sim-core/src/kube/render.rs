@@ -620,8 +620,8 @@ impl View<'_> {
 fn label_pairs(object: &Value) -> Vec<(Arc<str>, Arc<str>)> {
     let map = object.path(&["metadata", "labels"]).and_then(Value::as_map);
     crate::base::labels::sorted(
-        map.into_iter()
-            .flat_map(|map| map.iter())
+        map.unwrap_or_default()
+            .iter()
             .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
             .collect(),
     )

@@ -453,6 +453,16 @@ impl Map {
     }
 }
 
+/// The empty map, for what has none.
+impl Default for &Map {
+    fn default() -> Self {
+        const EMPTY: &Map = &Map {
+            entries: Vec::new(),
+        };
+        EMPTY
+    }
+}
+
 impl FromIterator<(Arc<str>, Value)> for Map {
     fn from_iter<I: IntoIterator<Item = (Arc<str>, Value)>>(entries: I) -> Self {
         let mut places: rustc_hash::FxHashMap<Arc<str>, usize> = rustc_hash::FxHashMap::default();

@@ -78,7 +78,7 @@ fn map_three_way(
         return without_nulls(modified);
     };
     let mut result: Map = live.clone();
-    for (key, value) in original.as_map().into_iter().flat_map(Map::iter) {
+    for (key, value) in original.as_map().unwrap_or_default().iter() {
         if !value.is_null() && !wanted.contains_key(key) {
             result.remove(key);
         }

@@ -275,8 +275,9 @@ pub fn or_none(text: Option<&str>) -> String {
 pub fn pairs(map: Option<&Value>) -> String {
     let list: Vec<String> = map
         .and_then(Value::as_map)
+        .unwrap_or_default()
+        .sorted()
         .into_iter()
-        .flat_map(|map| map.sorted())
         .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
         .collect();
     or_none(Some(&list.join(",")))
@@ -296,8 +297,9 @@ pub fn selector(selector: Option<&Value>) -> String {
     let mut list: Vec<(&str, String)> = selector
         .get("matchLabels")
         .and_then(Value::as_map)
+        .unwrap_or_default()
+        .sorted()
         .into_iter()
-        .flat_map(|map| map.sorted())
         .map(|(key, value)| {
             let shown = format!("{key}={}", value.as_str().unwrap_or(""));
             (&**key, shown)
@@ -465,8 +467,8 @@ fn service_ports(object: &Value) -> String {
 pub fn roles(object: &Value) -> String {
     let labels = object.path(&["metadata", "labels"]).and_then(Value::as_map);
     let mut list: Vec<&str> = labels
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .filter_map(
             |(key, value)| match key.strip_prefix("node-role.kubernetes.io/") {
                 Some(role) => Some(role).filter(|role| !role.is_empty()),

@@ -219,7 +219,7 @@ fn prefixed(call: &Call<'_>, kind: &'static Kind, name: &str) -> Result<Value, P
 /// Lines of `k=v` or `k: v`, sorted.
 pub fn map_lines(object: &Value, path: &[&str], separator: &str) -> Vec<String> {
     let map = object.path(path).and_then(Value::as_map);
-    let shown = map.into_iter().flat_map(|map| map.sorted());
+    let shown = map.unwrap_or_default().sorted().into_iter();
     shown
         .map(|(key, value)| format!("{key}{separator}{}", value.as_str().unwrap_or("")))
         .collect()
@@ -258,7 +258,7 @@ pub fn annotations(object: &Value, level: usize, sheet: &mut Sheet) {
         .path(&["metadata", "annotations"])
         .and_then(Value::as_map);
     let mut lines = Vec::new();
-    for (key, value) in map.into_iter().flat_map(|map| map.sorted()) {
+    for (key, value) in map.unwrap_or_default().sorted().into_iter() {
         if &**key == super::apply::LAST_APPLIED {
             continue;
         }

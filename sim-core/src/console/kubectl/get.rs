@@ -53,8 +53,8 @@ pub const ENDPOINTS_DEPRECATED: &str =
 pub fn text_pairs(object: &Value, field: &str) -> Vec<(std::sync::Arc<str>, std::sync::Arc<str>)> {
     let map = object.path(&["metadata", field]).and_then(Value::as_map);
     sorted(
-        map.into_iter()
-            .flat_map(|map| map.iter())
+        map.unwrap_or_default()
+            .iter()
             .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
             .collect(),
     )

@@ -100,8 +100,8 @@ fn pods_behind(call: &Call<'_>, kind: &Kind, owner: &Value) -> Result<Vec<Value>
     };
     let wanted: Vec<(Arc<str>, Arc<str>)> = labels
         .and_then(Value::as_map)
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .map(|(key, value)| (key.clone(), value.as_str().unwrap_or("").into()))
         .collect();
     let selector = crate::base::labels::Selector::from_match_labels(&wanted);

@@ -364,7 +364,7 @@ fn undo(call: &mut Call<'_>, kind: &'static Kind, object: Value) -> Result<(), P
         let path = ["metadata", "annotations"];
         let mut annotations = Value::map();
         let entries = |from: &Value, ours: bool, to: &mut Value| {
-            for (key, value) in from.as_map().into_iter().flat_map(|map| map.iter()) {
+            for (key, value) in from.as_map().unwrap_or_default().iter() {
                 if KEPT.contains(&&**key) == ours {
                     to.set(key, value.clone());
                 }

@@ -469,7 +469,7 @@ fn change_env(container: &mut Value, set: &[Variable], gone: &[String]) {
         .to_vec();
     for (name, content) in set {
         let mut entry = Value::object([("name", name.as_str().into())]);
-        for (key, value) in content.as_map().into_iter().flat_map(|map| map.iter()) {
+        for (key, value) in content.as_map().unwrap_or_default().iter() {
             entry.set(key, value.clone());
         }
         match list

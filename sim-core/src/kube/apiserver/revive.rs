@@ -159,7 +159,7 @@ fn stand_in(name: &str, turn: &mut Turn<'_, '_>) -> NodeRow {
 
 fn resources(amounts: &Value, default: &ResourceVector) -> ResourceVector {
     let mut vector = default.clone();
-    for (name, amount) in amounts.as_map().into_iter().flat_map(|map| map.iter()) {
+    for (name, amount) in amounts.as_map().unwrap_or_default().iter() {
         let text = match amount {
             Value::Int(number) => number.to_string(),
             other => other.as_str().unwrap_or("").to_owned(),

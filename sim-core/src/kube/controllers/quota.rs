@@ -326,8 +326,8 @@ pub fn hard(document: &Value) -> SortedMap<String, Quantity> {
     document
         .path(&["spec", "hard"])
         .and_then(Value::as_map)
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .filter_map(|(resource, amount)| Some((resource.to_string(), read(amount)?)))
         .collect()
 }

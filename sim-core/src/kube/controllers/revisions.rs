@@ -93,7 +93,7 @@ pub fn load(id: ReplicaSetId, turn: &mut Turn<'_, '_>) -> Vec<Revision> {
 /// Labels of an object, sorted by key.
 fn labels(object: &Value) -> Vec<(Arc<str>, Arc<str>)> {
     let map = object.path(&["metadata", "labels"]).and_then(Value::as_map);
-    let pairs = map.into_iter().flat_map(|map| map.iter());
+    let pairs = map.unwrap_or_default().iter();
     pairs
         .filter_map(|(key, value)| Some((Arc::from(&**key), Arc::from(value.as_str()?))))
         .collect()

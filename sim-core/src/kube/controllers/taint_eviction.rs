@@ -2,8 +2,8 @@
 //! their node are deleted. Source: `pkg/controller/tainteviction/taint_eviction.go`.
 
 use crate::api::kube::affinity::{Taint, TaintEffect, Toleration};
-use crate::base::hash::FxHashMap;
 use crate::base::name::{Name, Rule};
+use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
 use crate::kube::event::Event;
@@ -55,7 +55,7 @@ struct Timer {
 /// The controller.
 #[derive(Clone, Debug, Default)]
 pub struct TaintEviction {
-    timers: FxHashMap<PodId, Timer>,
+    timers: SortedMap<PodId, Timer>,
 }
 
 impl TaintEviction {

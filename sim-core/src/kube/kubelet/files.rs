@@ -61,7 +61,7 @@ impl Ground<'_> {
 fn data(object: &Value, resource: &str) -> SortedMap<String, String> {
     let list = |field: &str| {
         let map = object.get(field).and_then(Value::as_map);
-        map.into_iter().flat_map(|map| map.iter())
+        map.unwrap_or_default().iter()
     };
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
     let decoded = |value: &Value| {
@@ -208,7 +208,7 @@ fn field_of(pod: &Value, path: &str) -> Option<String> {
     match names.as_slice() {
         ["metadata", map @ ("labels" | "annotations")] => {
             let map = pod.path(&["metadata", map]).and_then(Value::as_map);
-            let lines = map.into_iter().flat_map(|map| map.sorted());
+            let lines = map.unwrap_or_default().sorted().into_iter();
             let lines =
                 lines.map(|(key, value)| format!("{key}={:?}", value.as_str().unwrap_or("")));
             Some(lines.collect::<Vec<_>>().join("\n"))

@@ -452,8 +452,8 @@ fn resolver(template: &PodTemplate, namespace: &str) -> Resolver {
     let texts = |key: &str| -> Vec<Arc<str>> {
         spec(&["dnsConfig", key])
             .and_then(Value::as_list)
-            .into_iter()
-            .flatten()
+            .unwrap_or_default()
+            .iter()
             .filter_map(|one| one.as_str().map(Arc::from))
             .collect()
     };
@@ -494,13 +494,13 @@ fn aliases(template: &PodTemplate) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
         alias
             .get("hostnames")
             .and_then(Value::as_list)
-            .into_iter()
-            .flatten()
+            .unwrap_or_default()
+            .iter()
             .filter_map(|name| name.as_str().map(Arc::from))
             .collect()
     };
-    list.into_iter()
-        .flatten()
+    list.unwrap_or_default()
+        .iter()
         .filter_map(|alias| Some((alias.str_at(&["ip"])?.into(), names(alias))))
         .collect()
 }

@@ -42,8 +42,8 @@ pub fn amount(value: Option<&Value>) -> Option<Amount> {
 pub fn text_map(value: Option<&Value>) -> SortedMap<Arc<str>, Arc<str>> {
     value
         .and_then(Value::as_map)
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .filter_map(|(key, value)| Some((key.clone(), Arc::from(value.as_str()?))))
         .collect()
 }

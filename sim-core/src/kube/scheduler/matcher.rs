@@ -152,8 +152,8 @@ fn namespace_labels(name: &str, store: &Store) -> Vec<(Arc<str>, Arc<str>)> {
     let map = found.and_then(|(_, document)| document.value.path(&["metadata", "labels"]));
     let mut labels: Vec<(Arc<str>, Arc<str>)> = map
         .and_then(Value::as_map)
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .filter_map(|(key, value)| Some((Arc::from(&**key), Arc::from(value.as_str()?))))
         .collect();
     labels.arrange();

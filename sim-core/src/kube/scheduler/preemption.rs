@@ -257,8 +257,8 @@ fn budgets(store: &Store) -> Vec<Budget> {
                 .unwrap_or_default(),
             allowed: allowed(document, store),
             disrupted: disrupted
-                .into_iter()
-                .flat_map(|map| map.iter())
+                .unwrap_or_default()
+                .iter()
                 .map(|(name, _)| name.to_string())
                 .collect(),
         }

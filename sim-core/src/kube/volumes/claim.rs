@@ -337,8 +337,8 @@ pub fn persistent_volume(name: &str, value: &Value, deleting: bool) -> Persisten
     });
     let labels = value.path(&["metadata", "labels"]).and_then(Value::as_map);
     let mut labels: Vec<(Arc<str>, Arc<str>)> = labels
-        .into_iter()
-        .flat_map(|map| map.iter())
+        .unwrap_or_default()
+        .iter()
         .filter_map(|(key, value)| Some((key.clone(), Arc::from(value.as_str()?))))
         .collect();
     labels.arrange();
@@ -385,8 +385,8 @@ fn modes(value: &Value) -> Vec<AccessMode> {
         .path(&["spec", "accessModes"])
         .and_then(Value::as_list);
     let mut modes: Vec<AccessMode> = list
-        .into_iter()
-        .flatten()
+        .unwrap_or_default()
+        .iter()
         .filter_map(|mode| {
             Some(match mode.as_str()? {
                 "ReadWriteOnce" => AccessMode::ReadWriteOnce,
@@ -436,8 +436,8 @@ fn node_term(value: &Value, expressions: &str, fields: &str) -> NodeSelectorTerm
 
 fn requirements(list: Option<&Value>) -> Vec<Requirement> {
     list.and_then(Value::as_list)
-        .into_iter()
-        .flatten()
+        .unwrap_or_default()
+        .iter()
         .filter_map(|item| {
             let operator = match item.str_at(&["operator"]).unwrap_or("In") {
                 "In" => Operator::In,
@@ -467,8 +467,8 @@ pub fn label_selector(value: &Value) -> Selector {
     let map = value.get("matchLabels").and_then(Value::as_map);
     selector(&LabelSelector {
         match_labels: map
-            .into_iter()
-            .flat_map(|map| map.iter())
+            .unwrap_or_default()
+            .iter()
             .filter_map(|(key, value)| Some((key.clone(), Arc::from(value.as_str()?))))
             .collect(),
         match_expressions: requirements(value.get("matchExpressions")),
@@ -484,8 +484,8 @@ pub fn provisioner(claim: &Claim, store: &Store) -> Option<Vec<NodeSelectorTerm>
     }
     let list = class.get("allowedTopologies").and_then(Value::as_list);
     Some(
-        list.into_iter()
-            .flatten()
+        list.unwrap_or_default()
+            .iter()
             .map(|term| NodeSelectorTerm {
                 match_expressions: requirements(term.get("matchLabelExpressions")),
                 match_fields: Vec::new(),
@@ -540,8 +540,8 @@ pub fn limits(node: &str, store: &Store) -> Vec<(Arc<str>, u64)> {
 pub fn limits_of(value: &Value) -> Vec<(Arc<str>, u64)> {
     let drivers = value.path(&["spec", "drivers"]).and_then(Value::as_list);
     drivers
-        .into_iter()
-        .flatten()
+        .unwrap_or_default()
+        .iter()
         .filter_map(|driver| {
             let count = driver.i64_at(&["allocatable", "count"])?;
             Some((driver.str_at(&["name"])?.into(), count.unsigned_abs()))

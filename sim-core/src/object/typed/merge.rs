@@ -30,13 +30,13 @@ fn node(live: Option<&Value>, applied: Option<&Value>, typed: Typed<'_>) -> Opti
             applied.and_then(Value::as_map),
         );
         let mut result = Map::new();
-        for (name, value) in left.into_iter().flat_map(Map::iter) {
+        for (name, value) in left.unwrap_or_default().iter() {
             let over = right.and_then(|map| map.get(name));
             if let Some(merged) = node(Some(value), over, typed.entry(name)) {
                 result.insert(name, merged);
             }
         }
-        for (name, value) in right.into_iter().flat_map(Map::iter) {
+        for (name, value) in right.unwrap_or_default().iter() {
             if left.is_none_or(|map| !map.contains_key(name))
                 && let Some(merged) = node(None, Some(value), typed.entry(name))
             {

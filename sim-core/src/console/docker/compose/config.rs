@@ -166,7 +166,7 @@ fn encoded(document: &Value) -> Value {
 }
 
 fn each(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
-    let entries = value.as_map().into_iter().flat_map(Map::iter);
+    let entries = value.as_map().unwrap_or_default().iter();
     Value::object(entries.map(|(key, inner)| (key.clone(), change(&own_left_out(inner)))))
 }
 

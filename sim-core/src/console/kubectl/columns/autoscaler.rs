@@ -115,7 +115,7 @@ fn metric(spec: &Value, status: Option<&Value>) -> String {
 fn quota(object: &Value) -> (String, String) {
     let (mut requests, mut limits) = (Vec::new(), Vec::new());
     let hard = object.path(&["status", "hard"]).and_then(Value::as_map);
-    for (name, amount) in hard.into_iter().flat_map(|map| map.sorted()) {
+    for (name, amount) in hard.unwrap_or_default().sorted().into_iter() {
         let used = object
             .path(&["status", "used", name])
             .map_or_else(|| "0".to_owned(), quantity);

@@ -31,7 +31,7 @@ pub struct Amounts(Vec<(String, Quantity)>);
 impl Amounts {
     fn of(map: Option<&Value>) -> Self {
         let map = map.and_then(Value::as_map);
-        let read = map.into_iter().flat_map(|map| map.iter());
+        let read = map.unwrap_or_default().iter();
         let read = read.filter_map(|(name, amount)| {
             Some((name.to_string(), Quantity::parse(&text(amount)).ok()?))
         });

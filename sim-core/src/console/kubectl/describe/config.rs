@@ -60,7 +60,7 @@ pub fn secret(object: &Value, sheet: &mut Sheet) {
 
 fn sorted<'a>(object: &'a Value, field: &str) -> Vec<(&'a str, &'a Value)> {
     let map = object.get(field).and_then(Value::as_map);
-    let pairs = map.into_iter().flat_map(|map| map.sorted());
+    let pairs = map.unwrap_or_default().sorted().into_iter();
     pairs.map(|(key, value)| (&**key, value)).collect()
 }
 
@@ -131,7 +131,7 @@ pub fn resource_quota(object: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Resource\tUsed\tHard");
     sheet.line(0, "--------\t----\t----");
     let hard = object.path(&["status", "hard"]).and_then(Value::as_map);
-    for (name, amount) in hard.into_iter().flat_map(|map| map.sorted()) {
+    for (name, amount) in hard.unwrap_or_default().sorted().into_iter() {
         let parse = |amount: Option<&Value>| {
             let parsed = amount.and_then(|amount| Quantity::parse(&text(amount)).ok());
             parsed.unwrap_or(Quantity::ZERO)
@@ -182,7 +182,7 @@ fn quota_lines(quota: &Value, sheet: &mut Sheet) {
     sheet.line(1, "Resource\tUsed\tHard");
     sheet.line(1, "--------\t---\t---");
     let hard = quota.path(&["status", "hard"]).and_then(Value::as_map);
-    for (name, amount) in hard.into_iter().flat_map(|map| map.sorted()) {
+    for (name, amount) in hard.unwrap_or_default().sorted().into_iter() {
         let used = quota
             .path(&["status", "used", name])
             .map_or_else(|| "0".to_owned(), quantity);

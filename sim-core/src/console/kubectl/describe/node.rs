@@ -220,7 +220,7 @@ fn pods(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem>
     sheet.line(1, "Resource\tRequests\tLimits");
     sheet.line(1, "--------\t--------\t------");
     let map = node.path(&["status", room]).and_then(Value::as_map);
-    let names = map.into_iter().flat_map(|map| map.sorted());
+    let names = map.unwrap_or_default().sorted().into_iter();
     let known = ["cpu", "memory", "ephemeral-storage"];
     let (pages, others): (Vec<&str>, Vec<&str>) = names
         .map(|(name, _)| &**name)

@@ -66,7 +66,7 @@ fn merge(there: &mut Value, made: &Value) {
         &["metadata", "annotations"],
     ] {
         let map = made.path(path).and_then(Value::as_map);
-        for (key, value) in map.into_iter().flat_map(|map| map.iter()) {
+        for (key, value) in map.unwrap_or_default().iter() {
             let full: Vec<&str> = path.iter().copied().chain([&**key]).collect();
             there.set_path(&full, value.clone());
         }
@@ -112,7 +112,7 @@ fn one(
         let Some(options) = options else { continue };
         for field in ["labels", "annotations"] {
             let map = options.get(field).and_then(Value::as_map);
-            for (key, value) in map.into_iter().flat_map(|map| map.iter()) {
+            for (key, value) in map.unwrap_or_default().iter() {
                 object.set_path(&["metadata", field, key], value.clone());
             }
         }

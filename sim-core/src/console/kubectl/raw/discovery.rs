@@ -100,7 +100,7 @@ fn group(name: &str, versions: &[String]) -> Value {
 
 fn headed(kind: &str, version: &str, rest: Value) -> Value {
     let mut value = Value::object([("kind", Value::from(kind)), ("apiVersion", version.into())]);
-    for (key, entry) in rest.as_map().into_iter().flat_map(|map| map.iter()) {
+    for (key, entry) in rest.as_map().unwrap_or_default().iter() {
         value.set(key, entry.clone());
     }
     value

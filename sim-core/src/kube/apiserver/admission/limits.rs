@@ -28,8 +28,8 @@ fn list<'v>(value: &'v Value, path: &[&str]) -> &'v [Value] {
 
 fn amounts(value: Option<&Value>) -> Amounts {
     let map = value.and_then(Value::as_map);
-    map.into_iter()
-        .flat_map(|map| map.iter())
+    map.unwrap_or_default()
+        .iter()
         .filter_map(|(name, amount)| {
             let text = match amount {
                 Value::String(text) => text.to_string(),
@@ -51,7 +51,7 @@ pub fn fill(namespace: &str, pod: &mut Value, turn: &Turn<'_, '_>) {
         }
         for (at, field) in ["defaultRequest", "default"].iter().enumerate() {
             let map = range.get(field).and_then(Value::as_map);
-            for (name, amount) in map.into_iter().flat_map(|map| map.iter()) {
+            for (name, amount) in map.unwrap_or_default().iter() {
                 if defaults[at].get(name).is_none() {
                     defaults[at].set(name, amount.clone());
                 }

@@ -73,10 +73,7 @@ pub fn states_enough(namespace: &str, pod: &Value, turn: &Turn<'_, '_>) -> Resul
 fn says_for_all(pod: &Value) -> bool {
     ["requests", "limits"].iter().any(|field| {
         let stated = pod.path(&["spec", "resources", field]);
-        let mut names = stated
-            .and_then(Value::as_map)
-            .into_iter()
-            .flat_map(|map| map.iter());
+        let mut names = stated.and_then(Value::as_map).unwrap_or_default().iter();
         names.any(|(name, _)| matches!(&**name, "cpu" | "memory") || name.starts_with("hugepages-"))
     })
 }

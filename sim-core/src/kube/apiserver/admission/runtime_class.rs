@@ -50,11 +50,7 @@ pub fn fill(pod: &mut Value, turn: &Turn<'_, '_>) {
         pod.set_path(&["spec", "overhead"], overhead.clone());
     }
     let selector = class.path(&["scheduling", "nodeSelector"]);
-    for (key, value) in selector
-        .and_then(Value::as_map)
-        .into_iter()
-        .flat_map(|map| map.iter())
-    {
+    for (key, value) in selector.and_then(Value::as_map).unwrap_or_default().iter() {
         let path = ["spec", "nodeSelector", key];
         if pod.path(&path).is_none() {
             pod.set_path(&path, value.clone());
@@ -106,11 +102,7 @@ pub fn check(pod: &Value, turn: &Turn<'_, '_>) -> Result<(), String> {
         (None, None) => {}
     }
     let selector = class.and_then(|class| class.path(&["scheduling", "nodeSelector"]));
-    for (key, value) in selector
-        .and_then(Value::as_map)
-        .into_iter()
-        .flat_map(|map| map.iter())
-    {
+    for (key, value) in selector.and_then(Value::as_map).unwrap_or_default().iter() {
         let wanted = value.as_str().unwrap_or("");
         let stated = pod.str_at(&["spec", "nodeSelector", key]).unwrap_or("");
         if stated != wanted {
@@ -127,8 +119,8 @@ fn same(one: &Value, other: &Value) -> bool {
     let amounts = |value: &Value| -> Vec<(String, Option<i64>)> {
         let map = value.as_map();
         let mut all: Vec<(String, Option<i64>)> = map
-            .into_iter()
-            .flat_map(|map| map.iter())
+            .unwrap_or_default()
+            .iter()
             .map(|(key, amount)| {
                 let text = match amount {
                     Value::Int(number) => number.to_string(),

@@ -341,8 +341,8 @@ fn restricted(pod: &Value, faults: &mut Vec<Fault>) {
     for volume in list(pod, &["spec", "volumes"]) {
         let source = volume
             .as_map()
-            .into_iter()
-            .flat_map(|map| map.iter())
+            .unwrap_or_default()
+            .iter()
             .map(|(key, _)| key.to_string())
             .find(|key| key != "name");
         if let Some(source) = source

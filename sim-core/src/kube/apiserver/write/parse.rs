@@ -219,7 +219,7 @@ fn write_out(secret: &mut Value) {
     let Some(plain) = secret.remove("stringData") else {
         return;
     };
-    for (key, value) in plain.as_map().into_iter().flat_map(|map| map.iter()) {
+    for (key, value) in plain.as_map().unwrap_or_default().iter() {
         let text = crate::base::base64::encode(value.as_str().unwrap_or("").as_bytes());
         secret.set_path(&["data", key], text.into());
     }
