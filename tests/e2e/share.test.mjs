@@ -353,7 +353,7 @@ test("criterion 20: embedded it shows one view and a link to what it shows, and 
   const hash = await frame.evaluate(() => window.__playground.hash);
   const other = await open({ path: `?test=1${new URL(await opening.getAttribute("href")).hash}` });
   // The time is there before what was done at it is done again.
-  await other.page.waitForFunction((hash) => window.__playground.now === 30 && window.__playground.hash === hash, hash);
+  await other.page.waitForFunction((hash) => window.__playground?.now === 30 && window.__playground.hash === hash, hash);
   await other.close();
   assert.deepEqual(problems, []);
   await close();
