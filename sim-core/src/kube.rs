@@ -624,17 +624,9 @@ impl KubePlane {
             let event = Event::Scheduler(scheduler::Event::VolumesSeen);
             turn.out.after(lag, event);
         }
-        let written = self.store.documents_mut().take_sources();
-        if written
-            .iter()
-            .any(|key| service_account::concerns(key, &self.store))
-        {
-            let mut turn = Turn {
-                store: &mut self.store,
-                settings: &self.settings,
-                ctx,
-                out,
-            };
+        let written = turn.store.documents_mut().take_sources();
+        let mut keys = written.iter();
+        if keys.any(|key| service_account::concerns(key, turn.store)) {
             self.controllers.accounts_written(&mut turn);
         }
         if !written.is_empty() {

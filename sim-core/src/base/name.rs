@@ -10,6 +10,14 @@ pub const SUFFIX_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// Number of five-letter suffixes: 27^5.
 pub const SUFFIX_COUNT: u32 = 14_348_907;
 
+/// Writes the five letters of a number below [`SUFFIX_COUNT`] to the end of a text.
+pub fn push_letters(text: &mut String, mut number: u32) {
+    for _ in 0..5 {
+        text.push(char::from(SUFFIX_LETTERS[(number % 27) as usize]));
+        number /= 27;
+    }
+}
+
 /// What follows the prefix of a [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Suffix {
@@ -46,12 +54,9 @@ impl Name {
         text.push_str(symbols.text(self.prefix));
         match self.suffix {
             Suffix::None => {}
-            Suffix::Letters(mut number) => {
+            Suffix::Letters(number) => {
                 text.push('-');
-                for _ in 0..5 {
-                    text.push(char::from(SUFFIX_LETTERS[(number % 27) as usize]));
-                    number /= 27;
-                }
+                push_letters(text, number);
             }
             Suffix::Dash(number) => {
                 text.push('-');

@@ -3,7 +3,7 @@
 //!
 //! Not modelled: a terminal to attach (what was made is said instead), custom profiles.
 
-use crate::base::name::{SUFFIX_COUNT, SUFFIX_LETTERS};
+use crate::base::name::{SUFFIX_COUNT, push_letters};
 use crate::base::rng::{Stream, stable_hash_parts};
 use crate::base::sentence::catalogue;
 use crate::console::not_modelled;
@@ -242,12 +242,9 @@ pub fn suffix(
     let world = call.session.world(Orchestrator::Kubernetes)?;
     let key = stable_hash_parts(parts);
     let draw = u32::try_from(draw).unwrap_or(0);
-    let mut number = Stream::new(world.seed, purpose, key, draw).below(SUFFIX_COUNT);
+    let number = Stream::new(world.seed, purpose, key, draw).below(SUFFIX_COUNT);
     let mut text = String::new();
-    for _ in 0..5 {
-        text.push(char::from(SUFFIX_LETTERS[(number % 27) as usize]));
-        number /= 27;
-    }
+    push_letters(&mut text, number);
     Ok(text)
 }
 

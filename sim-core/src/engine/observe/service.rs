@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use crate::base::hash::FxHashSet;
-use crate::base::id::Id;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
 use crate::des::queue::Seq;
@@ -130,6 +129,20 @@ impl Served {
         }
     }
 
+    /// How many replicas of each workload really serve.
+    pub(super) fn all(&mut self, world: &World) -> Serving {
+        let names = self.names(world);
+        world
+            .workloads()
+            .iter()
+            .map(|workload| {
+                let name: Arc<str> = workload.name.as_str().into();
+                let count = self.of(world, &name, &names);
+                (name, count)
+            })
+            .collect()
+    }
+
     /// How many replicas of a workload really serve: processes run on a machine that is up, the program
     /// is ready, and where requests are balanced, a rule leads to it.
     pub(super) fn of(&mut self, world: &World, workload: &str, names: &ByName) -> u32 {
@@ -177,7 +190,8 @@ impl Served {
         let Some(plane) = world.kube() else {
             return Vec::new();
         };
-        let open: FxHashSet<Id<_>> = told.iter().filter_map(|one| plane.set_of(*one)).collect();
+        let open: FxHashSet<ReplicaSetId> =
+            told.iter().filter_map(|one| plane.set_of(*one)).collect();
         let kept = self.counts.iter().flatten().filter(|count| {
             plane.turnover(count.set) == Some(count.turnover) && !open.contains(&count.set)
         });
@@ -210,20 +224,4 @@ fn tally(world: &World, sandboxes: impl Iterator<Item = SandboxId>) -> (u32, u32
 /// How many replicas of each workload really serve.
 pub fn serving(world: &World) -> Serving {
     Served::default().all(world)
-}
-
-impl Served {
-    /// How many replicas of each workload really serve.
-    pub(super) fn all(&mut self, world: &World) -> Serving {
-        let names = self.names(world);
-        world
-            .workloads()
-            .iter()
-            .map(|workload| {
-                let name: Arc<str> = workload.name.as_str().into();
-                let count = self.of(world, &name, &names);
-                (name, count)
-            })
-            .collect()
-    }
 }

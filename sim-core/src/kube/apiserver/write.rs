@@ -9,7 +9,7 @@ pub mod rows;
 use crate::api::kube::object::KubeSpec;
 use crate::api::kube::service::Service;
 use crate::api::meta::ObjectMeta;
-use crate::base::name::{SUFFIX_COUNT, SUFFIX_LETTERS};
+use crate::base::name::{SUFFIX_COUNT, push_letters};
 use crate::base::sentence::catalogue;
 use crate::kube::kinds::Kind;
 use crate::kube::rows::ServiceId;
@@ -180,14 +180,9 @@ impl ApiServer {
         };
         let base: String = base.chars().take(58).collect();
         let draw = self.draw("generate name");
-        let mut number = turn
-            .stream("generate name", &[&base], draw)
-            .below(SUFFIX_COUNT);
+        let mut stream = turn.stream("generate name", &[&base], draw);
         let mut name = base;
-        for _ in 0..5 {
-            name.push(char::from(SUFFIX_LETTERS[(number % 27) as usize]));
-            number /= 27;
-        }
+        push_letters(&mut name, stream.below(SUFFIX_COUNT));
         object.set_path(&["metadata", "name"], name.into());
     }
 

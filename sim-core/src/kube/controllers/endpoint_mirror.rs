@@ -10,9 +10,7 @@
 //! addresses.
 //! Source: `pkg/controller/endpointslicemirroring/{endpointslicemirroring_controller,reconciler,utils}.go`.
 
-use std::sync::Arc;
-
-use crate::base::name::SUFFIX_LETTERS;
+use crate::base::name::{SUFFIX_COUNT, push_letters};
 use crate::base::rng::{Seed, stable_hash_parts};
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::read::{list, text};
@@ -74,8 +72,10 @@ pub fn sync(turn: &mut Turn<'_, '_>) {
             renew(&key, &known, slice, turn);
             continue;
         }
+        let Some(key) = free_name(&endpoints, turn.store) else {
+            continue;
+        };
         let mut slice = slice;
-        let key = free_name(&endpoints, turn.store);
         slice.set_path(&["metadata", "name"], (&*key.name).into());
         turn.store.add_document(key, slice, 1, now);
     }
@@ -219,23 +219,18 @@ fn shell(key: &DocumentKey, endpoints: &Document, store: &Store) -> Value {
     slice
 }
 
-/// A name that no other slice has.
-fn free_name(endpoints: &DocumentKey, store: &Store) -> DocumentKey {
-    let letters = SUFFIX_LETTERS.len() as u64;
+/// A name that no other slice has, if one is left.
+fn free_name(endpoints: &DocumentKey, store: &Store) -> Option<DocumentKey> {
+    let count = u64::from(SUFFIX_COUNT);
     let start = stable_hash_parts(&[&endpoints.namespace, &endpoints.name]) ^ store.seed;
-    let names = (0_u64..).map(|draw| {
-        let mut rest = start.wrapping_add(draw);
+    let mut keys = (0..count).map(|draw| {
         let mut name = format!("{}-", endpoints.name);
-        for _ in 0..5 {
-            name.push(char::from(SUFFIX_LETTERS[(rest % letters) as usize]));
-            rest /= letters;
-        }
+        push_letters(&mut name, (start.wrapping_add(draw) % count) as u32);
         DocumentKey {
             resource: SLICES.into(),
             namespace: endpoints.namespace.clone(),
-            name: Arc::from(name),
+            name: name.into(),
         }
     });
-    let mut free = names.filter(|key| store.documents().get(key).is_none());
-    free.next().expect("there are more names than slices")
+    keys.find(|key| store.documents().get(key).is_none())
 }

@@ -575,7 +575,7 @@ const OLD_LABELS: [(&str, &str); 2] = [
 /// Annotation: for how long an agent may keep what it has read, in seconds; none in small clusters.
 const TTL: &str = "node.alpha.kubernetes.io/ttl";
 /// Nodes up to which that is none. Source: `pkg/controller/ttl/ttl_controller.go`.
-const SMALL: usize = 100;
+const SMALL: u32 = 100;
 
 /// Labels of the old names follow those of the new ones, and the annotation says what the size of the
 /// cluster has it say.
@@ -583,14 +583,13 @@ fn reconcile_labels(node: NodeId, turn: &mut Turn<'_, '_>) {
     let Some(row) = turn.store.node(node) else {
         return;
     };
-    let of = |labels: &[(Arc<str>, Arc<str>)], key: &str| label(labels, key).cloned();
     let stale = |(new, old): &(&str, &str)| {
-        let wanted = of(&row.labels, new)?;
-        (of(&row.labels, old).as_ref() != Some(&wanted)).then(|| (Arc::from(*old), wanted))
+        let wanted = label(&row.labels, new)?;
+        (label(&row.labels, old) != Some(wanted)).then(|| (Arc::from(*old), wanted.clone()))
     };
     let stale: Vec<(Arc<str>, Arc<str>)> = OLD_LABELS.iter().filter_map(stale).collect();
     let kept = label(&row.annotations, TTL).is_some_and(|ttl| &**ttl == "0");
-    let kept = kept || turn.store.nodes().count() > SMALL;
+    let kept = kept || turn.store.node_count() > SMALL;
     if stale.is_empty() && kept {
         return;
     }

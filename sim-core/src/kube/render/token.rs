@@ -2,7 +2,7 @@
 //! but for its name, so that it is kept nowhere.
 //! Source: `plugin/pkg/admission/serviceaccount/admission.go`.
 
-use crate::base::name::SUFFIX_LETTERS;
+use crate::base::name::{SUFFIX_COUNT, push_letters};
 use crate::manifest::value::Value;
 
 use super::object;
@@ -17,13 +17,8 @@ const SECONDS: i64 = 3_607;
 
 /// Name of the volume of a pod.
 pub fn volume_name(uid: u128) -> String {
-    let count = SUFFIX_LETTERS.len() as u128;
-    let mut rest = uid;
     let mut name = format!("{TOKEN_VOLUME}-");
-    for _ in 0..5 {
-        name.push(char::from(SUFFIX_LETTERS[(rest % count) as usize]));
-        rest /= count;
-    }
+    push_letters(&mut name, (uid % u128::from(SUFFIX_COUNT)) as u32);
     name
 }
 

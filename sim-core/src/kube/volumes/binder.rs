@@ -151,8 +151,8 @@ impl VolumeController {
     /// A claim that names its volume gets that one or none.
     fn take_named(&mut self, claim: &Claim, turn: &mut Turn<'_, '_>) {
         if let Some(volume) = claim::volume(&claim.volume, turn.store) {
-            let refused = if volume.is_of(claim) {
-                None
+            let suits = if volume.is_of(claim) {
+                true
             } else if volume.claim.is_some() {
                 let text = format!(
                     "volume \"{}\" already bound to a different claim.",
@@ -163,15 +163,15 @@ impl VolumeController {
                 if !given.is_empty() {
                     return;
                 }
-                Some(())
+                false
             } else if let Some(why) = mismatch(&volume, claim) {
                 let text = format!("Cannot bind to requested volume \"{}\": {why}", volume.name);
                 report(claim, true, MISMATCH, text, turn);
-                Some(())
+                false
             } else {
-                None
+                true
             };
-            if refused.is_none() {
+            if suits {
                 self.bind(claim, &volume, turn);
                 return;
             }

@@ -10,7 +10,6 @@
 //! `generateTokenIfNeeded`).
 
 use crate::base::base64;
-
 use crate::base::rng::{Seed, stable_hash_parts};
 use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::read::text;
