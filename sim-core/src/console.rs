@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod condition;
 pub mod convert;
 pub mod docker;
+pub mod follow;
 pub mod host;
 pub mod images;
 pub mod import;
@@ -29,7 +30,7 @@ use crate::base::limits::MAX_CONSOLE_LINE;
 use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::engine::history::History;
 use crate::engine::lab::Input;
@@ -41,7 +42,7 @@ use script::{Join, Simple};
 
 /// Commands of the console.
 const KNOWN: &str =
-    "kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo, help";
+    "kubectl, docker, host, sim, cat, ls, grep, head, tail, wc, sort, uniq, echo, sleep, help";
 
 /// What a command printed and how it ended. What Podium itself says in it is sentences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -345,6 +346,7 @@ impl Session {
             ),
             // As the real tool where there is no terminal to draw on.
             "watch" => Output::error(1, "Error opening terminal: unknown."),
+            "sleep" => self.sleep(&words[1..]),
             name if text_tools::knows(name) => text_tools::run(words, input),
             "help" => {
                 let more = after("\n", catalogue::HELP_MORE.plain()).then("\n");
@@ -352,6 +354,26 @@ impl Session {
             }
             name => Output::error(127, after(format!("{name}: command not found; "), known())),
         }
+    }
+
+    /// `sleep`: simulated time passes. Source: coreutils `src/sleep.c`.
+    fn sleep(&mut self, words: &[String]) -> Output {
+        let refused = |what: String| {
+            let text = format!("sleep: {what}\nTry 'sleep --help' for more information.");
+            Output::error(1, text)
+        };
+        if words.is_empty() {
+            return refused("missing operand".to_owned());
+        }
+        let mut whole = SimDuration::ZERO;
+        for word in words {
+            let Some(span) = interval(word) else {
+                return refused(format!("invalid time interval \u{2018}{word}\u{2019}"));
+            };
+            whole += span;
+        }
+        self.history.advance_to(self.history.now() + whole);
+        Output::default()
     }
 
     fn remove(&mut self, words: &[String]) -> Output {
@@ -388,6 +410,21 @@ impl Session {
         }
         output
     }
+}
+
+/// A number of seconds, or of what its letter says: `10`, `0.5`, `2m`, `1h`, `1d`.
+fn interval(word: &str) -> Option<SimDuration> {
+    let number = word.trim_end_matches(['s', 'm', 'h', 'd']);
+    if number.contains(|letter: char| !letter.is_ascii_digit() && letter != '.') {
+        return None;
+    }
+    let (unit, times) = match &word[number.len()..] {
+        "" | "s" => ("s", 1),
+        "d" => ("h", 24),
+        unit => (unit, 1),
+    };
+    let one = SimDuration::parse(&format!("{number}{unit}")).ok()?;
+    Some(one.saturating_mul(times))
 }
 
 /// `NAME=value`.

@@ -11,7 +11,6 @@ pub mod container;
 pub mod container_flags;
 pub mod distribution;
 pub mod flags;
-pub mod follow;
 pub mod generic_resource;
 pub mod listing;
 pub mod named;

@@ -7,6 +7,7 @@ pub mod about;
 pub mod acting;
 pub mod apply;
 pub mod arguments;
+pub mod attach;
 pub mod certificate;
 pub mod clock;
 pub mod columns;
@@ -21,6 +22,7 @@ pub mod editor;
 pub mod get;
 pub mod inside;
 pub mod kustomize;
+pub mod logs;
 pub mod make;
 pub mod pod_status;
 pub mod printers;
@@ -102,6 +104,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ),
     ("api-versions", &[], rights::api_versions),
     ("apply", apply::FLAGS, apply::apply),
+    ("attach", attach::FLAGS, attach::attach),
     ("auth", rights::AUTH_FLAGS, rights::auth),
     ("certificate", certificate::FLAGS, certificate::certificate),
     ("cluster-info", &[], about::cluster_info),
@@ -159,7 +162,7 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
     ("get", get::FLAGS, get::get),
     ("kustomize", &["output:o"], kustomize::print),
     ("label", edit::META_FLAGS, edit::label),
-    ("logs", inside::LOG_FLAGS, inside::logs),
+    ("logs", logs::LOG_FLAGS, logs::logs),
     ("patch", edit::PATCH_FLAGS, edit::patch),
     ("replace", replace::FLAGS, replace::replace),
     ("rollout", rollout::FLAGS, rollout::rollout),
@@ -180,7 +183,6 @@ const VERBS: &[(&str, &[&str], Verb)] = &[
 /// Verbs of the real tool that are refused in words, with what does their work here.
 const REFUSED: &[(&str, Option<Form>)] = &[
     ("alpha", None),
-    ("attach", Some(catalogue::NO_ATTACH)),
     ("completion", Some(catalogue::COMPLETES_ITSELF)),
     ("cp", Some(catalogue::NO_COPY)),
     ("kuberc", None),

@@ -15,7 +15,8 @@ pub mod verb;
 use super::flags::{Grammar, Parsed, parse};
 use super::listing::{Listing, filters, inspected, passes};
 use super::words::{ellipsis, human, human_size, nanos_text, short};
-use super::{follow, not_modelled, service, unknown_command};
+use super::{not_modelled, service, unknown_command};
+use crate::console::follow;
 use std::sync::Arc;
 
 use crate::base::sentence::catalogue;

@@ -6,13 +6,13 @@ use super::flags::{Grammar, parse};
 use super::listing::{Listing, filters, inspected, labelled, passes};
 use super::words::{nanos_text, service_ports, short};
 use super::{
-    ask, each, follow, manager as swarm, pretty, progress, service_spec, service_update, task,
+    ask, each, manager as swarm, pretty, progress, service_spec, service_update, task,
     unknown_command,
 };
 use crate::api::swarm::service::{ServiceMode, ServiceSpec};
 use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
-use crate::console::{Output, Session};
+use crate::console::{Output, Session, follow};
 use crate::engine::command::Orchestrator;
 use crate::manifest::value::Value;
 use crate::swarm::SwarmPlane;

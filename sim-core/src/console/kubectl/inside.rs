@@ -1,45 +1,22 @@
-//! `kubectl logs` and `kubectl exec`: what the machines know of a pod's containers.
+//! Inside a pod: which of its containers is meant, and `kubectl exec`.
 
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
-use crate::base::sentence::passage::Passage;
-use crate::base::time::SimTime;
-use crate::console::{after, host, not_modelled};
+use crate::console::{after, host};
 use crate::engine::command::Orchestrator;
 use crate::kube::kinds::Kind;
 use crate::kube::rows::pod::ContainerState;
-use crate::kube::rows::read;
 use crate::manifest::value::Value;
 use crate::substrate::order::ContainerId;
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, apply, edit, kind_of, name_of};
-
-/// Flags of `logs`.
-pub const LOG_FLAGS: &[&str] = &[
-    "container:c",
-    "!previous:p",
-    "!follow:f",
-    "tail",
-    "since",
-    "!timestamps",
-    "!all-containers",
-    "selector:l",
-    "!prefix",
-    "limit-bytes",
-    "!ignore-errors",
-    "since-time",
-    "max-log-requests",
-    "!all-pods",
-    "pod-running-timeout",
-    "!insecure-skip-tls-verify-backend",
-];
+use super::{Call, edit, kind_of, name_of};
 
 /// The pod that words like `web-1`, `pod/web-1` or `deploy/web` mean.
-fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
+pub(super) fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
     let pods = kind_of("pods")?;
     let Some((kind, name)) = word.split_once('/') else {
         return call.object(pods, word);
@@ -64,7 +41,7 @@ fn pod(call: &mut Call<'_>, word: &str) -> Result<Value, Problem> {
 }
 
 /// All pods of what a command names.
-fn pods_of(call: &mut Call<'_>, word: &str) -> Result<Vec<Value>, Problem> {
+pub(super) fn pods_of(call: &mut Call<'_>, word: &str) -> Result<Vec<Value>, Problem> {
     match word.split_once('/') {
         Some((kind, name)) if call.kind_of(kind)?.kind != "Pod" => {
             let kind = call.kind_of(kind)?;
@@ -121,16 +98,27 @@ fn pods_behind(call: &Call<'_>, kind: &Kind, owner: &Value) -> Result<Vec<Value>
     Ok(found)
 }
 
-fn may_enter(call: &Call<'_>, verb: &str, part: &str, pod: &Value) -> Result<(), Problem> {
+pub(super) fn may_enter(
+    call: &Call<'_>,
+    verb: &str,
+    part: &str,
+    pod: &Value,
+) -> Result<(), Problem> {
     let namespace = pod.str_at(&["metadata", "namespace"]).unwrap_or("");
     call.may_part(verb, kind_of("pods")?, part, namespace, name_of(pod))
+}
+
+/// The phase of a pod that has ended.
+pub(super) fn end_of(pod: &Value) -> Option<&str> {
+    let phase = pod.str_at(&["status", "phase"])?;
+    matches!(phase, "Succeeded" | "Failed").then_some(phase)
 }
 
 /// The annotation that names the container to choose.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
 
 /// The container that is meant; the annotated or the first one if none is named.
-fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
+pub(super) fn container_of(call: &mut Call<'_>, pod: &Value) -> Result<String, Problem> {
     let names = edit::container_names(pod);
     let inits: Vec<String> = ["initContainers", "ephemeralContainers"]
         .iter()
@@ -218,187 +206,6 @@ pub(super) fn machine_container(
     }))
 }
 
-/// `logs`.
-///
-/// # Errors
-/// Pods and containers that are not there, containers that never ran.
-pub fn logs(call: &mut Call<'_>) -> Result<(), Problem> {
-    if call.arguments.on("follow") {
-        return Err(Problem::error(
-            not_modelled("--follow").advise(catalogue::ASK_AGAIN.plain()),
-        ));
-    }
-    const USAGE: &str = "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument for the logs command\nSee 'kubectl logs -h' for help and examples";
-    let mut pods = Vec::new();
-    let count = call.arguments.words.len();
-    if count == 2 && call.arguments.flag("container").is_some() {
-        return Err(Problem::error(
-            "only one of -c or an inline [CONTAINER] arg is allowed\nSee 'kubectl logs -h' for help and examples",
-        ));
-    }
-    match (call.arguments.words.first().cloned(), call.selector()?) {
-        _ if count > 2 => return Err(Problem::error(USAGE)),
-        (Some(word), None) if call.arguments.on("all-pods") => pods = pods_of(call, &word)?,
-        (Some(word), None) => {
-            pods.push(pod(call, &word)?);
-        }
-        (Some(_), Some(_)) if count == 1 => {
-            return Err(Problem::error(
-                "only a selector (-l) or a POD name is allowed\nSee 'kubectl logs -h' for help and examples",
-            ));
-        }
-        (None, Some(selector)) => pods.extend(
-            call.listing(kind_of("pods")?, Some(&call.namespace))?
-                .into_iter()
-                .filter(|pod| super::get::selected(&selector, pod)),
-        ),
-        _ => return Err(Problem::error(USAGE)),
-    }
-    check_logs(call)?;
-    if pods.is_empty() {
-        let said = format!("No resources found in {} namespace.\n", call.namespace);
-        call.stderr.push(said);
-    }
-    for pod in pods {
-        let names = if call.arguments.on("all-containers") {
-            edit::container_names(&pod)
-        } else {
-            vec![container_of(call, &pod)?]
-        };
-        for name in names {
-            one_log(call, &pod, &name)?;
-        }
-    }
-    Ok(())
-}
-
-/// Source: `k8s.io/kubectl/pkg/cmd/logs/logs.go` (`Validate`).
-fn check_logs(call: &Call<'_>) -> Result<(), Problem> {
-    let arguments = &call.arguments;
-    let number = |name: &str| {
-        arguments
-            .flag(name)
-            .and_then(|text| text.parse::<i64>().ok())
-    };
-    let container = arguments.flag("container").unwrap_or("");
-    let container = arguments.words.get(1).map_or(container, String::as_str);
-    let text = if arguments.flag("since-time").is_some() && arguments.flag("since").is_some() {
-        "at most one of `sinceTime` or `sinceSeconds` may be specified".to_owned()
-    } else if arguments.on("all-containers") && !container.is_empty() {
-        format!("--all-containers=true should not be specified with container name {container}")
-    } else if number("limit-bytes").is_some_and(|bytes| bytes < 0) {
-        "--limit-bytes must be greater than 0".to_owned()
-    } else if number("tail").is_some_and(|tail| tail < -1) {
-        "--tail must be greater than or equal to -1".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Problem::error(text))
-}
-
-/// The first moment of a log that is asked for.
-fn log_since(call: &Call<'_>) -> Result<SimTime, Problem> {
-    if let Some(text) = call.arguments.flag("since-time") {
-        return read::time(text).ok_or_else(|| {
-            Problem::error(format!(
-                "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as \"2006\""
-            ))
-        });
-    }
-    let Some(text) = call.arguments.flag("since") else {
-        return Ok(SimTime::ZERO);
-    };
-    let span = apply::duration(text)?;
-    let now = call.now().as_micros();
-    Ok(SimTime::from_micros(now.saturating_sub(span.as_micros())))
-}
-
-fn one_log(call: &mut Call<'_>, pod: &Value, container: &str) -> Result<(), Problem> {
-    may_enter(call, "get", "log", pod)?;
-    let previous = call.arguments.on("previous");
-    let bad = |text: Passage| {
-        Problem::said(
-            Passage::from("Error from server (BadRequest): ").then(text),
-            "BadRequest",
-        )
-    };
-    let Some(id) = machine_container(call, pod, container, previous)? else {
-        let name = name_of(pod);
-        if previous {
-            let said = format!(
-                "previous terminated container \"{container}\" in pod \"{name}\" not found"
-            );
-            return Err(bad(said.into()));
-        }
-        if pod.str_at(&["spec", "nodeName"]).is_none() {
-            return Err(bad(
-                format!("pod {name} does not have a host assigned").into()
-            ));
-        }
-        let status = items(pod, &["status", "containerStatuses"])
-            .iter()
-            .chain(items(pod, &["status", "initContainerStatuses"]))
-            .chain(items(pod, &["status", "ephemeralContainerStatuses"]))
-            .find(|one| one.str_at(&["name"]) == Some(container));
-        // Source: `pkg/kubelet/kubelet_pods.go` (`validateContainerLogStatus`).
-        let state = |path: &[&str]| status.and_then(|status| status.path(path));
-        if state(&["state", "terminated"]).is_some()
-            || state(&["lastState", "terminated"]).is_some()
-        {
-            let said = format!("container \"{container}\" in pod \"{name}\" is terminated");
-            return Err(bad(said.into()));
-        }
-        let waiting = state(&["state", "waiting", "reason"]).and_then(Value::as_str);
-        let why = match waiting {
-            Some("ErrImagePull") => "image can't be pulled",
-            Some("ImagePullBackOff") => "trying and failing to pull image",
-            Some(reason) => reason,
-            None => "ContainerCreating",
-        };
-        let said =
-            format!("container \"{container}\" in pod \"{name}\" is waiting to start: {why}");
-        return Err(bad(said.into()));
-    };
-    let now = call.now();
-    let since = log_since(call)?;
-    let tail = match call.arguments.flag("tail") {
-        Some(text) => text.parse::<i64>().map_err(|_| Problem::error(format!("invalid argument \"{text}\" for \"--tail\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax")))?,
-        // Source: `k8s.io/kubectl/pkg/cmd/logs/logs.go` (`selectorTail`).
-        None if call.arguments.flag("selector").is_some() => 10,
-        None => -1,
-    };
-    let stamps = call.arguments.on("timestamps");
-    let prefix = if call.arguments.on("prefix") || call.arguments.on("all-pods") {
-        format!("[pod/{}/{container}] ", name_of(pod))
-    } else {
-        String::new()
-    };
-    let world = call.session.world(Orchestrator::Kubernetes)?;
-    let lines: Vec<String> = match world.substrate.container(id) {
-        Some(row) => row
-            .log(now)
-            .filter(|(at, _)| *at >= since)
-            .map(|(at, line)| {
-                if stamps {
-                    // Nine digits, as the runtime's files have them (`RFC3339NanoFixed`).
-                    let at = at.rfc3339_micros();
-                    format!("{prefix}{}000Z {line}\n", at.trim_end_matches('Z'))
-                } else {
-                    format!("{prefix}{line}\n")
-                }
-            })
-            .collect(),
-        None => {
-            return Err(bad(catalogue::LOG_GONE
-                .with(&[("container", &container)])
-                .into()));
-        }
-    };
-    let skip = usize::try_from(tail).map_or(0, |tail| lines.len().saturating_sub(tail));
-    call.stdout.extend(lines.into_iter().skip(skip));
-    Ok(())
-}
-
 /// `exec`.
 ///
 /// # Errors
@@ -428,8 +235,7 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
     let said = call.stderr.len();
     let pod = pod(call, word)?;
     call.stderr.cut(said);
-    let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
-    if phase == "Succeeded" || phase == "Failed" {
+    if let Some(phase) = end_of(&pod) {
         return Err(Problem::error(format!(
             "cannot exec into a container in a completed pod; current phase is {phase}"
         )));

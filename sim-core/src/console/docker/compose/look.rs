@@ -6,10 +6,10 @@ use crate::compose::view::{container_id, status_word};
 use crate::console::docker::container::row::{Engine, Row};
 use crate::console::docker::container::{self, Lines, command, execute, leave, log_text, more};
 use crate::console::docker::flags::{Grammar, Parsed, parse};
-use crate::console::docker::follow;
 use crate::console::docker::listing::{Listing, filters, passes};
 use crate::console::docker::service::tail;
 use crate::console::docker::words::human;
+use crate::console::follow;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 

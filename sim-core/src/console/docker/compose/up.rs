@@ -12,7 +12,7 @@ use crate::compose::store::State;
 use crate::compose::{DownOptions, Images, Part, Request, Response, UpOptions};
 use crate::console::docker::container::{until, verb};
 use crate::console::docker::flags::{Grammar, Parsed, parse};
-use crate::console::docker::follow;
+use crate::console::follow;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 

@@ -7,7 +7,7 @@ use super::{Lines, log_text, verb};
 use crate::base::time::SimDuration;
 use crate::compose::store::State;
 use crate::console::docker::flags::{Grammar, parse};
-use crate::console::docker::follow;
+use crate::console::follow;
 use crate::console::{Output, Session};
 
 const ATTACH: Grammar = Grammar {

@@ -2,10 +2,9 @@
 
 use crate::base::sentence::catalogue;
 use crate::console::kubectl::problem::Problem;
-use crate::console::kubectl::{Call, kind_of, printers};
+use crate::console::kubectl::{Call, attach, kind_of, printers};
 use crate::console::not_modelled_since;
 use crate::kube::apiserver::Request;
-use crate::kube::kinds::Kind;
 use crate::manifest::decode;
 use crate::manifest::lines::Source;
 use crate::manifest::scalar::Dialect;
@@ -89,9 +88,10 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     if !matches!(restart.as_str(), "Always" | "OnFailure" | "Never") {
         return Err(usage(&format!("invalid restart policy: {restart}")));
     }
-    let is_attached = ["stdin", "tty", "attach"]
-        .iter()
-        .any(|flag| call.arguments.on(flag));
+    let is_attached = match call.arguments.flag("attach") {
+        Some(word) => word != "false",
+        None => call.arguments.on("stdin"),
+    };
     if call.arguments.on("rm") && !is_attached {
         return Err(usage("--rm should only be used for attached containers"));
     }
@@ -105,14 +105,13 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
         None | Some("" | "Always" | "IfNotPresent" | "Never") => {}
         Some(word) => return Err(usage(&format!("invalid image pull policy: {word}"))),
     }
-    if is_attached {
-        return Err(Problem::error(
-            not_modelled_since(
-                catalogue::RUN_ATTACHED.plain(),
-                catalogue::NO_TERMINAL_IN.plain(),
-            )
-            .advise(catalogue::LOGS_PRINT.plain()),
-        ));
+    attach::patience(call).map_err(|text| usage(&text))?;
+    if is_attached && !call.input.is_empty() {
+        let what = catalogue::RUN_ATTACHED.plain();
+        return Err(Problem::error(not_modelled_since(
+            what,
+            catalogue::NO_TERMINAL_IN.plain(),
+        )));
     }
     let mut labels = Value::map();
     for pair in call.arguments.all("labels") {
@@ -132,6 +131,15 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     tail.extend(call.arguments.tail.iter().flatten().cloned());
     if let Some(policy) = call.arguments.flag("image-pull-policy") {
         container.set("imagePullPolicy", policy.into());
+    }
+    if call.arguments.on("stdin") {
+        container.set("stdin", true.into());
+        if !call.arguments.on("leave-stdin-open") {
+            container.set("stdinOnce", true.into());
+        }
+    }
+    if call.arguments.on("tty") {
+        container.set("tty", true.into());
     }
     if call.arguments.on("privileged") {
         container.set_path(&["securityContext", "privileged"], true.into());
@@ -179,9 +187,11 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
     pod.set_path(&["metadata", "name"], name.as_str().into());
     pod.set_path(&["spec", "containers"], Value::list(vec![container]));
     pod.set_path(&["spec", "dnsPolicy"], "ClusterFirst".into());
-    pod.set_path(&["spec", "restartPolicy"], restart.into());
+    pod.set_path(&["spec", "restartPolicy"], restart.as_str().into());
     let pod = overridden(call, pod, "Pod")?;
-    make(call, kind_of("pods")?, pod, "created")?;
+    let pod = made(call, pod)?;
+    let mut all = vec![("pod", pod)];
+    // The service is told of at once, the pod at the end.
     if call.arguments.on("expose") {
         let port = number(call, "port")?.unwrap_or(0);
         let mut service = Value::object([
@@ -196,27 +206,28 @@ pub fn run(call: &mut Call<'_>) -> Result<(), Problem> {
         ]);
         service.set_path(&["spec", "ports"], Value::list(vec![entry]));
         service.set_path(&["spec", "selector"], labels);
-        make(call, kind_of("services")?, service, "created")?;
+        let service = made(call, service)?;
+        printers::outcome(call, kind_of("services")?, &service, "created")?;
+        if call.arguments.flag("output") == Some("yaml") {
+            call.say("---");
+        }
+        all.push(("service", service));
     }
-    Ok(())
+    if is_attached {
+        return attach::run_attached(call, &all, &restart);
+    }
+    printers::outcome(call, kind_of("pods")?, &all[0].1, "created")
 }
 
-fn make(
-    call: &mut Call<'_>,
-    kind: &'static Kind,
-    object: Value,
-    word: &str,
-) -> Result<(), Problem> {
-    let made = if call.dry_client() {
-        zero::filled(&object)
-    } else {
-        call.ask(Request::Create {
-            object,
-            namespace: call.namespace.as_str().into(),
-        })?
-        .object
-    };
-    printers::outcome(call, kind, &made, word)
+fn made(call: &mut Call<'_>, object: Value) -> Result<Value, Problem> {
+    if call.dry_client() {
+        return Ok(zero::filled(&object));
+    }
+    let response = call.ask(Request::Create {
+        object,
+        namespace: call.namespace.as_str().into(),
+    })?;
+    Ok(response.object)
 }
 
 /// What `--overrides` makes of the generated object.
