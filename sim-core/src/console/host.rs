@@ -2,6 +2,7 @@
 //!
 //! Answers come from machines as the substrate knows them; what it does not know is refused.
 
+pub mod clients;
 pub mod disk;
 pub mod embedded;
 pub mod engine_rules;

@@ -30,6 +30,12 @@ impl World {
     fn script_hears(&self, container: ContainerId) -> Option<Answer> {
         let row = self.substrate.container(container)?;
         let (_, client) = row.behaviour.question()?;
+        self.hears(container, client)
+    }
+
+    /// What a client hears that asks now from within a container.
+    pub fn hears(&self, container: ContainerId, client: &Client) -> Option<Answer> {
+        let row = self.substrate.container(container)?;
         let port = match &client.wish {
             Wish::Name => 0,
             Wish::Connect(port) | Wish::Get(port, _) => *port,

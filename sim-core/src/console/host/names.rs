@@ -250,7 +250,7 @@ fn backwards(place: &Place<'_>, reverse: &str) -> Answer {
 }
 
 /// Looks a name up as a process does: relative names go through the search list first.
-fn lookup(sight: &Sight<'_>, name: &str, kind: &str) -> (String, Answer) {
+pub(super) fn lookup(sight: &Sight<'_>, name: &str, kind: &str) -> (String, Answer) {
     if let Ok(address) = name.parse::<Ipv4Addr>() {
         return (name.to_owned(), Answer::Addresses(vec![address]));
     }

@@ -203,6 +203,7 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
         "getent" | "nslookup" | "dig" | "host" => {
             super::names::run(sight, name, &plain).map(Into::into)
         }
+        "wget" | "curl" | "nc" => super::clients::run(sight, name, &plain),
         "echo" if plain.first() == Some(&"-n") => text(plain[1..].join(" ")),
         "printf" => text(
             plain

@@ -105,7 +105,7 @@ pub fn is_outside(host: &str) -> bool {
 }
 
 /// Whether a program asks the network.
-pub(super) fn is_client(name: &str) -> bool {
+pub fn is_client(name: &str) -> bool {
     let base = name.rsplit('/').next().unwrap_or_default();
     matches!(
         base,
@@ -128,7 +128,7 @@ pub(super) fn is_client(name: &str) -> bool {
 impl Client {
     /// The question that a command asks; none: it asks nobody outside its own container, or that
     /// cannot be told.
-    pub(super) fn of(words: &[String]) -> Option<Self> {
+    pub fn of(words: &[String]) -> Option<Self> {
         let (first, rest) = words.split_first()?;
         let base = first.rsplit('/').next().unwrap_or_default();
         let words: Vec<&str> = rest
