@@ -83,6 +83,7 @@ fn hosts(sight: &Sight<'_>) -> String {
         return format!("127.0.0.1\tlocalhost\n127.0.1.1\t{name}\n");
     };
     let row = machines.sandbox(sandbox);
+    let mut text;
     if row.is_some_and(|row| row.spec.network == Sharing::Host) {
         // The machine's own file, for pods with a line above it that says so.
         // Source: `pkg/kubelet/kubelet_pods.go` (nodeHostsFileContent).
@@ -92,24 +93,24 @@ fn hosts(sight: &Sight<'_>) -> String {
         } else {
             ""
         };
-        return format!("{above}127.0.0.1\tlocalhost\n127.0.1.1\t{node}\n");
-    }
-    if place.world.orchestrator != Orchestrator::Kubernetes {
+        text = format!("{above}127.0.0.1\tlocalhost\n127.0.1.1\t{node}\n");
+    } else if place.world.orchestrator != Orchestrator::Kubernetes {
         return engine_hosts(sight, sandbox, &name);
-    }
-    let local = "localhost ip6-localhost ip6-loopback";
-    let mut text = format!(
-        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\t{local}\nfe00::\tip6-localnet\n\
-         fe00::\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
-    );
-    if let Some(address) = machines.sandbox_address(sandbox) {
-        let full = full_name(sight);
-        let both = if full == name {
-            name
-        } else {
-            format!("{full}\t{name}")
-        };
-        text.push_str(&format!("{address}\t{both}\n"));
+    } else {
+        let local = "localhost ip6-localhost ip6-loopback";
+        text = format!(
+            "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\t{local}\nfe00::0\tip6-localnet\n\
+             fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
+        );
+        if let Some(address) = machines.sandbox_address(sandbox) {
+            let full = full_name(sight);
+            let both = if full == name {
+                name
+            } else {
+                format!("{full}\t{name}")
+            };
+            text.push_str(&format!("{address}\t{both}\n"));
+        }
     }
     let aliases = row.map(|row| &row.spec.host_aliases);
     if let Some(aliases) = aliases.filter(|aliases| !aliases.is_empty()) {

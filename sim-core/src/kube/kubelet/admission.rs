@@ -171,7 +171,8 @@ impl Kubelets {
         ]
     }
 
-    /// Templates of the other pods that an agent has taken; it counts none that it has not heard of.
+    /// Templates of the other pods that an agent has taken, in the sizes that it has granted; it counts
+    /// none that it has not heard of.
     fn others<'a>(
         &'a self,
         pod: PodId,
@@ -179,8 +180,9 @@ impl Kubelets {
         store: &'a Store,
     ) -> impl Iterator<Item = &'a PodTemplate> {
         let taken = move |(other, row): (PodId, &PodRow)| {
-            let template = &**store.template(row.template);
             let worker = self.worker(other);
+            let granted = worker.map_or(row.template, |worker| worker.allocated);
+            let template = &**store.template(granted);
             let is_taken = worker.map_or_else(
                 || is_mirror(template),
                 |worker| worker.aside.rejected.is_none(),

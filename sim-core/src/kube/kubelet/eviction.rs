@@ -472,17 +472,15 @@ impl Kubelets {
         let now = desk.now();
         let message = said.text.clone();
         let (grace, rule) = match cause {
-            Cause::Pressure(grace, rule) => {
-                desk.store
-                    .set_disruption(pod, "TerminationByKubelet", message.clone(), now);
-                (grace, Some(rule))
-            }
+            Cause::Pressure(grace, rule) => (grace, Some(rule)),
             Cause::Limit => (GRACE, None),
         };
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
-        worker.aside.write().evicted = Some(("Evicted", message.clone()));
+        let aside = worker.aside.write();
+        aside.disruption = rule.is_some().then(|| message.clone());
+        aside.evicted = Some(("Evicted", message));
         desk.record(
             worker,
             None,

@@ -213,8 +213,8 @@ fn field_of(pod: &Value, path: &str) -> Option<String> {
                 lines.map(|(key, value)| format!("{key}={:?}", value.as_str().unwrap_or("")));
             Some(lines.collect::<Vec<_>>().join("\n"))
         }
-        ["status", "podIPs"] => {
-            let all = read::list(pod, &["status", "podIPs"]);
+        ["status", list @ ("hostIPs" | "podIPs")] => {
+            let all = read::list(pod, &["status", list]);
             let all = all.iter().filter_map(|one| one.str_at(&["ip"]));
             Some(all.collect::<Vec<_>>().join(","))
         }

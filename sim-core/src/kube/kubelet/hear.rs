@@ -50,6 +50,24 @@ fn by_clock(pod: PodId, worker: &Worker, desk: &Desk<'_, '_>) -> (PodStatus, Sim
     (status, machines.wall(worker.machine, now))
 }
 
+/// Writes a status, and with a pod's last one what disturbed it.
+/// Source: `pkg/kubelet/status/status_manager.go` (`mergePodStatus`).
+fn write(
+    pod: PodId,
+    worker: &mut Worker,
+    (status, now): (PodStatus, SimTime),
+    desk: &mut Desk<'_, '_>,
+) {
+    if status.phase.is_terminal()
+        && let Some(aside) = worker.aside.written()
+        && let Some(message) = aside.disruption.take()
+    {
+        desk.store
+            .set_disruption(pod, "TerminationByKubelet", message, now);
+    }
+    desk.store.set_pod_status(pod, status, now);
+}
+
 impl Kubelets {
     /// The agent hears of a pod.
     pub(super) fn sync(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
@@ -252,7 +270,7 @@ impl Kubelets {
             .store
             .pod(pod)
             .is_none_or(|row| row.phase.is_terminal());
-        desk.store.set_pod_status(pod, status, now);
+        write(pod, worker, (status, now), desk);
         if ends && !had_ended {
             self.retry_sizes(node, desk);
             self.room_made(machine, desk);
@@ -290,7 +308,7 @@ impl Kubelets {
             let (status, wall) = by_clock(pod, worker, desk);
             desk.note("removed", worker, Detail::None, None);
             let now = desk.now();
-            desk.store.set_pod_status(pod, status, wall);
+            write(pod, worker, (status, wall), desk);
             if let Some(worker) = self.workers.get(pod.slot()).clone() {
                 self.images.released(&worker, now);
             }

@@ -102,12 +102,12 @@ impl Kubelets {
 
     fn preempt(&mut self, pod: PodId, by: Name, desk: &mut Desk<'_, '_>) {
         let now = desk.now();
-        desk.store
-            .set_disruption(pod, "TerminationByKubelet", CONDITION.into(), now);
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
-        worker.aside.write().evicted = Some((REASON, MESSAGE.into()));
+        let aside = worker.aside.write();
+        aside.evicted = Some((REASON, MESSAGE.into()));
+        aside.disruption = Some(CONDITION.into());
         desk.record(
             worker,
             None,

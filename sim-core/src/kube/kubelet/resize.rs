@@ -4,33 +4,34 @@
 //! what the control groups say (actual). Spec is the store's; the other two are the worker's.
 //!
 //! ```text
-//! asked ─▶ more than the node has: Infeasible ─▶ stays as it is
-//!      ─▶ more than is free: Deferred ─▶ looked at again when something goes from the node
+//! asked ─▶ its node would not take it so: Deferred ─▶ looked at again when something goes from the node
 //!      ─▶ granted ─▶ groups written, or the container restarted ─▶ next relist: done
 //! ```
 //! Sources: `pkg/kubelet/allocation/allocation_manager.go` (`handlePodResourcesResize`,
-//! `canResizePod`), `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`computePodResizeAction`).
+//! `canAdmitPod`), `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`computePodResizeAction`).
 //!
-//! Not modelled: sizes of the pod as a whole (`spec.resources`).
+//! Not modelled: sizes of the pod as a whole (`spec.resources`), and with them what makes a size
+//! Infeasible: swap, and the static policies of CPUs and memory.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
-use crate::base::resources::ResourceVector;
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
 use crate::kube::apiserver::template::requests;
 use crate::kube::rows::pod::{Pending, PodRow, Sizes};
 use crate::kube::rows::{NodeId, PodId};
-use crate::kube::template::{PodTemplate, TemplateId};
+use crate::kube::template::{PodTemplate, QosClass, TemplateId};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 use crate::substrate::order::Order;
 
+use super::admission::Admission;
 use super::desk::{Desk, Report, naming, sentence};
 use super::lifecycle::MINIMUM_GRACE;
 use super::lower::{self, Lowered};
+use super::recipe::Recipe;
 use super::worker::{Step, StopReason, Worker};
 use super::{Kubelets, changes, lifecycle};
 
@@ -60,12 +61,6 @@ fn containers(template: &PodTemplate) -> Vec<Value> {
     all
 }
 
-/// What becomes of a wish for another size.
-enum Verdict {
-    Granted,
-    Pending(&'static str, String),
-}
-
 impl Kubelets {
     /// A pod's spec asks for other sizes than were granted, or does so no more. Answers whether its
     /// containers may be made by the spec.
@@ -91,85 +86,102 @@ impl Kubelets {
             let pending = worker.aside.written();
             if pending.and_then(|aside| aside.pending.take()).is_some() {
                 desk.request_status(worker);
-                settle(worker, wanted, desk);
+                settle(worker, desk);
                 self.put_off(pod, false);
             }
             return true;
         }
-        let verdict = self.judge_size(pod, &template, desk);
-        let settings = self.settings.workers;
-        let generation = desk.store.generation(pod);
-        match verdict {
-            Verdict::Pending(reason, message) => {
-                let Some(worker) = self.worker_mut(pod) else {
-                    return true;
-                };
-                let fresh = worker
-                    .aside
-                    .pending
-                    .as_ref()
-                    .is_none_or(|known| (known.reason, &*known.message) != (reason, &message));
-                if !fresh {
-                    return false;
-                }
-                let kind = if reason == "Infeasible" {
-                    "ResizeInfeasible"
-                } else {
-                    "ResizeDeferred"
-                };
-                let text = summary(&template, generation, &message);
-                let text = format!("Pod resize {reason}: {text}");
-                desk.record(worker, None, Report::warning(kind, sentence(text)));
-                let symbol = desk.ctx.symbols.intern(reason);
-                desk.note("resize-pending", worker, Detail::Text(symbol), None);
-                let since = worker
-                    .aside
-                    .pending
-                    .as_ref()
-                    .map_or(desk.now(), |known| known.since);
-                worker.aside.write().pending = Some(Pending {
-                    reason,
-                    message: message.into(),
-                    since,
-                });
-                if reason == "Infeasible" {
-                    settle(worker, wanted, desk);
-                }
-                desk.request_status(worker);
-                self.put_off(pod, reason == "Deferred");
-                false
-            }
-            Verdict::Granted => {
-                let token = desk.store.pod(pod).is_some_and(PodRow::has_token);
-                let recipe = self.recipe(wanted, token, desk);
-                let Some(worker) = self.worker_mut(pod) else {
-                    return true;
-                };
-                worker.allocated = wanted;
-                let aside = worker.aside.write();
-                aside.pending = None;
-                aside.resizing = Some(desk.now());
-                let runtime = worker.recipe.place.runtime.clone();
-                Arc::make_mut(&mut worker.recipe).place = recipe.place.clone();
-                if worker.recipe.place.runtime != runtime {
-                    worker.own_place().runtime = runtime;
-                }
-                let text = format!("Pod resize started: {}", summary(&template, generation, ""));
-                desk.record(
-                    worker,
-                    None,
-                    Report::normal("ResizeStarted", sentence(text)),
-                );
-                desk.note("resize", worker, Detail::None, None);
-                // Images may have been replaced by the same or an earlier write.
-                changes::take(worker, recipe.containers.clone(), &settings, desk);
-                forget_error(worker);
-                try_to_apply(worker, desk);
-                lifecycle::advance(worker, &settings, desk);
-                self.put_off(pod, false);
-                true
+        // Its row counts for more than it asks for.
+        let mut plain = PodTemplate::clone(&template);
+        plain.requests = requests(&plain.spec, desk.ctx.symbols);
+        let wanted = desk.store.intern_template(plain);
+        let token = desk.store.pod(pod).is_some_and(PodRow::has_token);
+        let recipe = self.recipe(wanted, token, desk);
+        let Some(worker) = self.worker(pod) else {
+            return true;
+        };
+        let (whose, place) = ((pod, worker.name), (worker.node, worker.machine));
+        match self.admit(whose, (wanted, &*recipe), place, false, desk) {
+            Admission::Taken => self.grant(pod, wanted, &recipe, desk),
+            Admission::Waits => self.put_off(pod, true),
+            Admission::Refused((_, message)) => {
+                self.defer(pod, &template, message, desk);
+                return false;
             }
         }
+        self.worker(pod)
+            .is_none_or(|worker| worker.allocated == wanted)
+    }
+
+    /// A pod's wish has to wait. Why is told anew, of each wish there is one Event.
+    /// Source: `pkg/kubelet/status/status_manager.go` (`SetPodResizePendingCondition`).
+    fn defer(
+        &mut self,
+        pod: PodId,
+        template: &PodTemplate,
+        message: Arc<str>,
+        desk: &mut Desk<'_, '_>,
+    ) {
+        let generation = desk.store.generation(pod);
+        let Some(worker) = self.worker_mut(pod) else {
+            return;
+        };
+        let known = worker.aside.pending.as_ref();
+        let since = known.map_or(desk.now(), |known| known.since);
+        if known.is_none_or(|known| known.generation != generation) {
+            let text = summary(template, generation, &message);
+            let text = format!("Pod resize Deferred: {text}");
+            let report = Report::warning("ResizeDeferred", sentence(text));
+            desk.record(worker, None, report);
+            let symbol = desk.ctx.symbols.intern("Deferred");
+            desk.note("resize-pending", worker, Detail::Text(symbol), None);
+        } else if known.is_some_and(|known| known.message == message) {
+            return;
+        }
+        worker.aside.write().pending = Some(Pending {
+            message,
+            since,
+            looked: desk.now(),
+            generation,
+        });
+        desk.request_status(worker);
+        settle(worker, desk);
+        self.put_off(pod, true);
+    }
+
+    /// A pod gets the size that it asks for.
+    fn grant(&mut self, pod: PodId, wanted: TemplateId, recipe: &Recipe, desk: &mut Desk<'_, '_>) {
+        let settings = self.settings.workers;
+        let generation = desk.store.generation(pod);
+        let Some(worker) = self.worker_mut(pod) else {
+            return;
+        };
+        let node = worker.node;
+        worker.allocated = wanted;
+        let aside = worker.aside.write();
+        aside.pending = None;
+        aside.resizing = Some(desk.now());
+        let runtime = worker.recipe.place.runtime.clone();
+        Arc::make_mut(&mut worker.recipe).place = recipe.place.clone();
+        if worker.recipe.place.runtime != runtime {
+            worker.own_place().runtime = runtime;
+        }
+        let template = desk.store.template(wanted).clone();
+        let text = format!("Pod resize started: {}", summary(&template, generation, ""));
+        desk.record(
+            worker,
+            None,
+            Report::normal("ResizeStarted", sentence(text)),
+        );
+        desk.note("resize", worker, Detail::None, None);
+        // Images may have been replaced by the same or an earlier write.
+        changes::take(worker, recipe.containers.clone(), &settings, desk);
+        forget_error(worker);
+        try_to_apply(worker, desk);
+        lifecycle::advance(worker, &settings, desk);
+        self.put_off(pod, false);
+        // What it has given back may be what others wait for.
+        self.retry_sizes(node, desk);
     }
 
     /// A pod's containers as a template describes them, in the sizes that were granted.
@@ -217,62 +229,8 @@ impl Kubelets {
         }
     }
 
-    /// Whether a size can be had. Source: `canResizePod`.
-    fn judge_size(&self, pod: PodId, template: &PodTemplate, desk: &mut Desk<'_, '_>) -> Verdict {
-        let asked = requests(&template.spec, desk.ctx.symbols);
-        let Some(worker) = self.worker(pod) else {
-            return Verdict::Granted;
-        };
-        let Some(node) = desk.store.node(worker.node) else {
-            return Verdict::Granted;
-        };
-        let have = node.allocatable.clone();
-        let pairs = |used: &ResourceVector| {
-            [
-                ("cpu", asked.milli_cpu, used.milli_cpu, have.milli_cpu),
-                ("memory", asked.memory, used.memory, have.memory),
-            ]
-        };
-        for (resource, asked, _, have) in pairs(&ResourceVector::new()) {
-            if asked > have {
-                return Verdict::Pending(
-                    "Infeasible",
-                    format!(
-                        "Node didn't have enough capacity: {resource}, requested: {asked}, capacity: {have}"
-                    ),
-                );
-            }
-        }
-        let others: Vec<Arc<PodTemplate>> = desk
-            .store
-            .pods_on(worker.node)
-            .filter(|(other, row)| *other != pod && !row.phase.is_terminal())
-            .map(|(other, row)| {
-                let granted = self
-                    .worker(other)
-                    .map_or(row.template, |other| other.allocated);
-                desk.store.template(granted).clone()
-            })
-            .collect();
-        let mut used = ResourceVector::new();
-        for other in others {
-            used.add(&requests(&other.spec, desk.ctx.symbols));
-        }
-        for (resource, asked, used, have) in pairs(&used) {
-            if asked + used > have {
-                return Verdict::Pending(
-                    "Deferred",
-                    format!(
-                        "Node didn't have enough resource: {resource}, requested: {asked}, used: {used}, capacity: {have}"
-                    ),
-                );
-            }
-        }
-        Verdict::Granted
-    }
-
     /// Something has gone from a node, or become smaller: sizes that were put off are looked at
-    /// again, those of higher priority and longer wait first.
+    /// again, those of higher priority first, then guaranteed ones, then those that wait longer.
     /// Source: `pkg/kubelet/allocation/allocation_manager.go` (`RetryPendingResizes`, `sortPendingResizes`).
     pub(super) fn retry_sizes(&mut self, node: NodeId, desk: &mut Desk<'_, '_>) {
         let Some(pods) = self.deferred.get(&node) else {
@@ -283,18 +241,22 @@ impl Kubelets {
             // It looks at them when it has caught up.
             return;
         }
-        let mut waiting: Vec<(Reverse<i32>, SimTime, PodId, TemplateId)> = Vec::new();
+        let mut waiting: Vec<(Reverse<i32>, bool, SimTime, PodId, TemplateId)> = Vec::new();
         let mut gone = Vec::new();
         for pod in pods {
-            let pending = self
-                .worker(*pod)
-                .and_then(|worker| worker.aside.pending.as_ref())
-                .filter(|pending| pending.reason == "Deferred");
+            let worker = self.worker(*pod);
             let row = desk.store.pod(*pod).filter(|row| !row.is_terminating());
-            match (pending, row) {
-                (Some(pending), Some(row)) => {
-                    let priority = desk.store.template(row.template).priority;
-                    waiting.push((Reverse(priority), pending.since, *pod, row.template));
+            match (worker, row) {
+                (Some(worker), Some(row)) => {
+                    let template = desk.store.template(row.template);
+                    let pending = worker.aside.pending.as_ref();
+                    waiting.push((
+                        Reverse(template.priority),
+                        template.qos != QosClass::Guaranteed,
+                        pending.map_or(desk.now(), |pending| pending.since),
+                        *pod,
+                        row.template,
+                    ));
                 }
                 _ => gone.push(*pod),
             }
@@ -306,7 +268,7 @@ impl Kubelets {
             }
         }
         waiting.arrange();
-        for (_, _, pod, template) in waiting {
+        for (.., pod, template) in waiting {
             self.size_up(pod, template, desk);
         }
     }
@@ -410,7 +372,10 @@ fn try_to_apply(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
             let text = summary(&template, generation, &error);
             let text = format!("Pod resize error: {text}");
             desk.record(worker, None, Report::warning("ResizeError", sentence(text)));
-            worker.aside.write().resize_error = Some(error.into());
+            let aside = worker.aside.write();
+            aside.resize_error = Some(error.into());
+            // Another reason is another condition, since now.
+            aside.resizing = Some(desk.now());
             desk.request_status(worker);
         }
         let at = desk.now() + desk.jitter(worker, lifecycle::ERROR_PERIOD);
@@ -473,31 +438,25 @@ pub fn look(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
         Report::normal("ResizeCompleted", sentence(text)),
     );
     desk.note("resized", worker, Detail::None, None);
-    settle(worker, worker.template, desk);
+    settle(worker, desk);
     desk.request_status(worker);
     true
 }
 
-/// The node's room counts for what the pod has, has been granted and, unless that can never be, wishes.
+/// The node's room counts for what the pod has, has been granted and wishes.
 /// Source: `staging/src/k8s.io/component-helpers/resource/helpers.go` (`PodRequests`).
-/// `judged` says what its agent knows of its wish.
-fn settle(worker: &Worker, judged: TemplateId, desk: &mut Desk<'_, '_>) {
+fn settle(worker: &Worker, desk: &mut Desk<'_, '_>) {
     let granted = desk.store.template(worker.allocated).clone();
     let mut own = requests(&granted.spec, desk.ctx.symbols);
     if worker.aside.resizing.is_some() {
         let actual = desk.store.template(worker.actual).clone();
         own.max_with(&requests(&actual.spec, desk.ctx.symbols));
     }
-    let refused = worker.aside.pending.as_ref();
-    let refused = refused.is_some_and(|pending| pending.reason == "Infeasible");
     let wished = desk.store.pod(worker.pod).map(|row| row.template);
-    if let Some(wished) = wished {
-        let wished = desk.store.template(wished).clone();
-        let wish = sizes(&wished);
-        let is_new = wish != sizes(desk.store.template(judged));
-        if (is_new || !refused) && wish != sizes(&granted) {
-            own.max_with(&requests(&wished.spec, desk.ctx.symbols));
-        }
+    if let Some(wished) = wished.map(|wished| desk.store.template(wished).clone())
+        && sizes(&wished) != sizes(&granted)
+    {
+        own.max_with(&requests(&wished.spec, desk.ctx.symbols));
     }
     desk.store.set_pod_requests(worker.pod, own);
 }

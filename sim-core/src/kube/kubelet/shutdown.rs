@@ -231,16 +231,12 @@ impl Kubelets {
     ) {
         let now = desk.now();
         let message: Arc<str> = MESSAGE.into();
-        if let Some(own) = self.api_pod(pod)
-            && !self.is_unlinked(pod)
-        {
-            desk.store
-                .set_disruption(own, "TerminationByKubelet", message.clone(), now);
-        }
         let Some(worker) = self.worker_mut(pod) else {
             return;
         };
-        worker.aside.write().evicted = Some(("Terminated", message));
+        let aside = worker.aside.write();
+        aside.disruption = Some(message.clone());
+        aside.evicted = Some(("Terminated", message));
         desk.note("terminate", worker, Detail::Span(grace), Some(rule));
         stop::terminate(worker, now + grace, desk);
     }

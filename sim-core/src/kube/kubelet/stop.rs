@@ -5,6 +5,7 @@
 
 use crate::base::time::SimTime;
 use crate::des::notice::Detail;
+use crate::kube::rows::pod::{ContainerState, PodRow};
 use crate::kube::store::events::Message;
 use crate::substrate::container::ContainerState as Found;
 use crate::substrate::order::Order;
@@ -13,7 +14,8 @@ use super::Event;
 use super::active_deadline;
 use super::desk::{Desk, Report, naming};
 use super::lifecycle::{MINIMUM_GRACE, reason_of, tell_failed_start};
-use super::worker::{Step, StopReason, Worker};
+use super::lower::Lowered;
+use super::worker::{ContainerWork, Step, StopReason, Worker};
 
 /// The pod is to go: stops what runs, within the grace.
 /// Source: `pkg/kubelet/kuberuntime/kuberuntime_container.go` (`killContainersWithSyncResult`).
@@ -26,10 +28,23 @@ pub fn terminate(worker: &mut Worker, deadline: SimTime, desk: &mut Desk<'_, '_>
     if let Some(aside) = worker.aside.written() {
         aside.restarting_all = false;
     }
+    let deleted = desk.store.pod(worker.pod);
+    let deleted = deleted.is_some_and(PodRow::is_terminating);
+    let mut news = false;
     for work in &mut worker.containers {
         if matches!(work.step, Step::Idle | Step::Pulling(_)) {
             work.step = Step::Done;
+            // What is not started again does not wait for it any more.
+            // Source: `pkg/kubelet/container/helpers.go` (`ShouldContainerBeRestarted`).
+            let ended = work.last.clone().filter(|end| end.container.is_some());
+            if let (true, Some(end)) = (deleted, ended) {
+                work.state = ContainerState::Terminated(end);
+                news = true;
+            }
         }
+    }
+    if news {
+        desk.request_status(worker);
     }
     note_ends(worker);
     desk.note(
@@ -230,8 +245,40 @@ impl Desk<'_, '_> {
             return;
         }
         worker.finished = true;
+        account(worker);
         worker.relist_at = None;
         self.request_relist(worker);
+    }
+}
+
+/// At a pod's end each container of it that had its turn has ended: what waits is said to have failed.
+/// Source: `pkg/kubelet/status/status_manager.go` (`TerminatePod`).
+fn account(worker: &mut Worker) {
+    let waits = |work: &ContainerWork| matches!(work.state, ContainerState::Waiting { .. });
+    let has_begun = |work: &ContainerWork| !waits(work) || work.last.is_some();
+    let all = worker.containers.iter().zip(&worker.lowered[..]);
+    let is_early = |lowered: &Lowered| lowered.init || lowered.sidecar;
+    let early = all.clone().filter(|(_, lowered)| is_early(lowered)).count();
+    // Init containers up to the last one that has begun, but one at least.
+    let mut begun = 1;
+    let mut initialized = early == 0;
+    for (index, (work, lowered)) in all.enumerate() {
+        if has_begun(work) && !lowered.ephemeral {
+            begun = index + 1;
+            let well = work.termination().is_some_and(|end| end.exit_code == 0);
+            initialized |= index >= early || index + 1 == early && lowered.init && well;
+        }
+    }
+    for (index, work) in worker.containers.iter_mut().enumerate() {
+        let lowered = &worker.lowered[index];
+        let counts = if index < early {
+            index < begun
+        } else {
+            initialized && !lowered.ephemeral
+        };
+        if counts && waits(work) {
+            work.lose();
+        }
     }
 }
 

@@ -190,6 +190,8 @@ pub struct Aside {
     pub rejected: Option<(&'static str, Arc<str>)>,
     /// Reason and message of a pod that its node has ended.
     pub evicted: Option<(&'static str, Arc<str>)>,
+    /// What DisruptionTarget says of that, once the pod has ended; none: it gets no such condition.
+    pub disruption: Option<Arc<str>>,
     /// A size that was not granted.
     pub pending: Option<Pending>,
     /// Since when another size is being made true.
@@ -208,6 +210,7 @@ impl Nothing for Aside {
         end_by: None,
         rejected: None,
         evicted: None,
+        disruption: None,
         pending: None,
         resizing: None,
         resize_error: None,
@@ -225,6 +228,7 @@ impl Worker {
         started: SimTime,
     ) -> Self {
         let fresh = || ContainerWork::fresh(recipe.has_init);
+        let initialized = !recipe.has_init;
         Self {
             pod,
             template,
@@ -249,7 +253,7 @@ impl Worker {
             relist_at: None,
             wake_at: None,
             draws: 0,
-            initialized: false,
+            initialized,
             allocated: template,
             actual: template,
             aside: Rare::default(),
@@ -372,8 +376,18 @@ impl Worker {
         }
     }
 
-    /// The phase that follows from the containers.
+    /// The phase: in the end a pod has failed, if nothing else can be said of it.
+    /// Source: `pkg/kubelet/status/status_manager.go` (`TerminatePod`).
     pub fn phase(&self) -> Phase {
+        let phase = self.phase_of_containers();
+        if self.finished && !phase.is_terminal() {
+            return Phase::Failed;
+        }
+        phase
+    }
+
+    /// The phase that follows from the containers.
+    fn phase_of_containers(&self) -> Phase {
         if self.aside.evicted.is_some() && self.is_stopped() {
             return Phase::Failed;
         }
@@ -458,6 +472,18 @@ impl ContainerWork {
         }
     }
 
+    /// Says that nobody knows how it ended.
+    pub fn lose(&mut self) {
+        self.state = ContainerState::Terminated(Arc::new(Termination {
+            exit_code: 137,
+            reason: "ContainerStatusUnknown",
+            message: Some("The container could not be located when the pod was terminated".into()),
+            started: None,
+            finished: None,
+            container: None,
+        }));
+    }
+
     /// Says that it waits, and keeps how it ended.
     pub fn wait(&mut self, reason: &'static str, message: Option<Arc<str>>) {
         if let ContainerState::Terminated(end) = &self.state {
@@ -516,13 +542,18 @@ impl ContainerWork {
     }
 
     fn status(&self) -> ContainerStatus {
+        let ended = |end: &Arc<Termination>| end.container;
         ContainerStatus {
             state: self.state.clone(),
             last: self.last.clone(),
             ready: self.is_ready(),
             started: self.started && matches!(self.state, ContainerState::Running { .. }),
             restarts: self.restarts,
-            container: self.container,
+            // It is told still when it has gone with its sandbox.
+            container: self
+                .container
+                .or_else(|| self.termination().and_then(ended))
+                .or_else(|| self.last.as_ref().and_then(ended)),
         }
     }
 }

@@ -228,9 +228,10 @@ fn status(
     spec: &Value,
 ) -> Value {
     let place = row.node.and_then(|node| view.store.node_place(node));
+    let is_rejected = is_rejected(row, details);
     let host = place
         .and_then(|(_, machine)| view.machines.machine_address(machine))
-        .filter(|_| row.flags.has(PodFlags::ACKNOWLEDGED));
+        .filter(|_| row.flags.has(PodFlags::ACKNOWLEDGED) && !is_rejected);
     let ip = if details.ip == 0 {
         Value::Null
     } else {
@@ -335,6 +336,14 @@ fn status(
     ])
 }
 
+/// Whether a node has refused the pod: of that it says why, and nothing else.
+/// Sources: `pkg/kubelet/kubelet.go` (`rejectPod`), `pkg/kubelet/status/status_manager.go`
+/// (`mergePodStatus`, which keeps no condition that is the kubelet's own).
+fn is_rejected(row: &PodRow, details: &PodDetails) -> bool {
+    let reason = details.aside.reason;
+    row.phase == Phase::Failed && reason.is_some() && details.containers.is_empty()
+}
+
 fn condition(
     details: &PodDetails,
     kind: &str,
@@ -361,8 +370,9 @@ fn size_conditions(details: &PodDetails) -> Vec<Value> {
     let Some(sizes) = &details.aside.sizes else {
         return Vec::new();
     };
-    let one = |kind: &str, since, reason: Value, message: Value| {
+    let one = |kind: &str, (looked, since), reason: Value, message: Value| {
         object([
+            ("lastProbeTime", time(looked)),
             ("lastTransitionTime", time(since)),
             ("message", message),
             ("reason", reason),
@@ -372,19 +382,14 @@ fn size_conditions(details: &PodDetails) -> Vec<Value> {
     };
     let pending = sizes.pending.as_ref().map(|pending| {
         let message = Value::String(pending.message.clone());
-        one(
-            "PodResizePending",
-            pending.since,
-            pending.reason.into(),
-            message,
-        )
+        let times = (pending.looked, pending.since);
+        one("PodResizePending", times, "Deferred".into(), message)
     });
-    let progress = sizes.progress.map(|since| match &sizes.error {
-        Some(error) => {
-            let message = Value::String(error.clone());
-            one("PodResizeInProgress", since, "Error".into(), message)
-        }
-        None => one("PodResizeInProgress", since, Value::Null, Value::Null),
+    let progress = sizes.progress.map(|since| {
+        let error = sizes.error.clone();
+        let reason = error.as_ref().map_or(Value::Null, |_| "Error".into());
+        let message = error.map_or(Value::Null, Value::String);
+        one("PodResizeInProgress", (since, since), reason, message)
     });
     pending.into_iter().chain(progress).collect()
 }
@@ -491,10 +496,11 @@ fn conditions(
         );
     }
     list.extend(size_conditions(details));
+    let is_rejected = is_rejected(row, details);
     let mut add = |kind: &str, on: bool, which: PodCondition, reason: Value, message: Value| {
         list.push(condition(details, kind, on, which, reason, message));
     };
-    if row.flags.has(PodFlags::ACKNOWLEDGED) {
+    if row.flags.has(PodFlags::ACKNOWLEDGED) && !is_rejected {
         let done = row.phase.is_terminal();
         let reason = |on: bool| match (on, done) {
             (true, _) => (Value::Null, Value::Null),
@@ -552,6 +558,7 @@ fn conditions(
             "SchedulingGated".into(),
             "Scheduling is blocked due to non-empty scheduling gates".into(),
         );
+    } else if is_rejected {
     } else if row.node.is_some() {
         add(
             "PodScheduled",
@@ -575,8 +582,10 @@ fn conditions(
         );
     }
     for condition in &mut list {
-        // It is never left out, and pods' conditions never have one.
-        condition.set("lastProbeTime", Value::Null);
+        // It is never left out, and few of pods' conditions have one.
+        if condition.get("lastProbeTime").is_none() {
+            condition.set("lastProbeTime", Value::Null);
+        }
         condition.set("observedGeneration", Value::Int(generation));
     }
     list.extend(restarting_all(row, details));

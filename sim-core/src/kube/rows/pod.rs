@@ -345,12 +345,14 @@ impl PodDetails {
 /// A size that is asked for and was not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
-    /// `Infeasible` or `Deferred`.
-    pub reason: &'static str,
     /// Why.
     pub message: Arc<str>,
     /// Since when.
     pub since: SimTime,
+    /// When that was found last.
+    pub looked: SimTime,
+    /// Generation of the pod that asks for it.
+    pub generation: u32,
 }
 
 /// Sizes of a pod that are not, or were not, its spec's.
