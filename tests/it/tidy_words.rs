@@ -219,10 +219,10 @@ fn a_sentence_stays_one_wherever_a_line_sends_it() {
     let output = run("docker push x 2>&1 > a; cat a");
     assert_eq!(parts(&output.stdout), "[docker push is not modelled\n]");
     // Advice, a quoted word, a line of a script, help.
-    let output = run("kubectl logs -f web");
+    let output = run("sim heal x");
     assert_eq!(
         parts(&output.stderr),
-        "[error: ]<--follow is not modelled; let time pass with sim advance and ask again>[\n]"
+        "<\"x\" is not the number of a fault; see sim faults>[\n]"
     );
     let output = run("sim fault node-crash worker-77");
     assert!(parts(&output.stderr).starts_with("<there is no machine \"worker-77\""));

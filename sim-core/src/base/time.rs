@@ -303,6 +303,9 @@ impl fmt::Display for SimDuration {
     }
 }
 
+/// Go's `RFC1123Z` in UTC, for [`CivilTime::strftime`].
+pub const RFC1123: &str = "%a, %d %b %Y %T %z";
+
 /// Date and time of day in UTC, proleptic Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CivilTime {
@@ -353,6 +356,43 @@ impl CivilTime {
             // 1970-01-01 was a Thursday.
             weekday: ((days + 4) % 7) as u32,
         }
+    }
+
+    /// The time as `date` writes it in the C locale, in UTC; none for a letter that is not known.
+    /// Source: POSIX `strftime(3p)`.
+    pub fn strftime(&self, format: &str) -> Option<String> {
+        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        let name = |names: &[&'static str], place: u32| names.get(place as usize).copied();
+        let mut text = String::new();
+        let mut letters = format.chars();
+        while let Some(letter) = letters.next() {
+            if letter != '%' {
+                text.push(letter);
+                continue;
+            }
+            let two = |number: u32| format!("{number:02}");
+            text.push_str(&match letters.next()? {
+                'Y' => self.year.to_string(),
+                'm' => two(self.month),
+                'd' => two(self.day),
+                'e' => format!("{:>2}", self.day),
+                'H' => two(self.hour),
+                'M' => two(self.minute),
+                'S' => two(self.second),
+                'a' => name(&DAYS, self.weekday)?.to_owned(),
+                'b' => name(&MONTHS, self.month.wrapping_sub(1))?.to_owned(),
+                'F' => self.strftime("%Y-%m-%d")?,
+                'T' => self.strftime("%H:%M:%S")?,
+                'Z' => "UTC".to_owned(),
+                'z' => "+0000".to_owned(),
+                '%' => "%".to_owned(),
+                _ => return None,
+            });
+        }
+        Some(text)
     }
 }
 

@@ -611,10 +611,7 @@ impl ComposePlane {
         let Some(container) = ctx.machines.container(process) else {
             return;
         };
-        let new: Vec<_> = container
-            .log(ctx.now)
-            .map(|(at, line)| (at, Arc::from(line)))
-            .collect();
+        let new = container.log(ctx.now);
         if new.is_empty() {
             return;
         }

@@ -126,7 +126,7 @@ impl ComposePlane {
         let mut lines = row.log.to_vec();
         let running = row.process.and_then(|process| machines.container(process));
         if let Some(container) = running {
-            lines.extend(container.log(now).map(|(at, line)| (at, Arc::from(line))));
+            lines.extend(container.log(now));
         }
         lines
     }

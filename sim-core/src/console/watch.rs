@@ -278,24 +278,8 @@ impl Watch {
 
     /// Interval and command to the left, host and time to the right, as `output_header` fits them in.
     fn header(&self, now: SimTime) -> String {
-        const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-        const MONTHS: [&str; 12] = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ];
-        let at = now.civil();
-        let name = |names: &[&'static str], place: u32| -> &'static str {
-            names.get(place as usize).copied().unwrap_or("")
-        };
-        let right = format!(
-            "{HOST}: {} {} {:>2} {:02}:{:02}:{:02} {}",
-            name(&DAYS, at.weekday),
-            name(&MONTHS, at.month.wrapping_sub(1)),
-            at.day,
-            at.hour,
-            at.minute,
-            at.second,
-            at.year
-        );
+        let at = now.civil().strftime("%a %b %e %T %Y").unwrap_or_default();
+        let right = format!("{HOST}: {at}");
         let tenths = (self.interval_us + 50_000) / 100_000;
         let mut left = format!("Every {}.{}s: ", tenths / 10, tenths % 10);
         let room = COLUMNS.saturating_sub(left.chars().count() + right.chars().count());

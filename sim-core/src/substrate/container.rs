@@ -8,6 +8,7 @@ use super::health::ProbeId;
 use super::load::Cpu;
 use super::order::{ContainerId, ContainerSpec, Owner, SandboxId};
 use super::program::{Behaviour, OnStop};
+use super::script::value::with_times;
 
 /// How far a container is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,15 +126,18 @@ impl Container {
     }
 
     /// What the process has printed by now, with the times.
-    pub fn log(&self, now: SimTime) -> impl Iterator<Item = (SimTime, &str)> {
+    pub fn log(&self, now: SimTime) -> Vec<(SimTime, Arc<str>)> {
         let (since, until) = match self.state {
             ContainerState::Created => (None, now),
             ContainerState::Running { since } => (Some(since), now),
             ContainerState::Exited { since, at, .. } => (since, at),
         };
-        self.behaviour.lines.iter().filter_map(move |(span, line)| {
-            let at = since? + *span;
-            (at <= until).then_some((at, line.as_ref()))
-        })
+        let Some(since) = since else {
+            return Vec::new();
+        };
+        let printed = self.behaviour.printed(until.since(since)).into_iter();
+        printed
+            .map(|(at, line)| (since + at, with_times(&line, since)))
+            .collect()
     }
 }

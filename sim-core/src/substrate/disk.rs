@@ -196,11 +196,14 @@ fn scripted(row: &Container, now: SimTime, wanted: impl Fn(&str) -> bool) -> u64
         .sum()
 }
 
-/// Bytes of a container's log on disk.
+/// Bytes of a container's log on disk. Not modelled: what a loop prints that never ends.
 fn log(row: &Container, now: SimTime) -> u64 {
-    row.log(now)
-        .map(|(_, line)| LOG_LINE + line.len() as u64)
-        .sum()
+    let lines = &row.behaviour.lines;
+    let Some(ran) = ran(row, now).filter(|_| !lines.is_empty()) else {
+        return 0;
+    };
+    let printed = lines.iter().filter(|(at, _)| *at <= ran);
+    printed.map(|(_, line)| LOG_LINE + line.len() as u64).sum()
 }
 
 /// Whether a file is a path, or lies below it; an empty path is the root.

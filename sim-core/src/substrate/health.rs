@@ -15,6 +15,7 @@ use super::container::Container;
 use super::net::wire::Wire;
 use super::order::{ContainerId, Flaw, ProbeAction, ProbePacing, ProbeSpec, Upcall};
 use super::program::{Behaviour, Outcome};
+use super::script::value::with_times;
 use super::{Event, Scope, Substrate};
 
 /// Names a probe of a running container.
@@ -478,7 +479,8 @@ impl Substrate {
             return None;
         };
         let age = now.since(target.since);
-        target.behaviour.exec_said(command, age, target.hung)
+        let said = target.behaviour.exec_said(command, age, target.hung)?;
+        Some(with_times(&said.into(), now).to_string())
     }
 
     /// Sets the probes going that waited for this one.

@@ -124,6 +124,12 @@ pub const EXEC_PROBE: SimDuration = SimDuration::from_millis(40);
 
 /// Lines of a script's output that are kept at least. The kubelet keeps 50 MiB.
 const LINES_KEPT: usize = 10_000;
+/// Commands of a loop that is never left whose files are there from its beginning.
+const FIRST_COMMANDS: u32 = 64;
+/// Commands of such a loop that are followed for what it prints: a week of one a second's three.
+const CIRCLE_COMMANDS: u32 = 2_000_000;
+/// Files of such a loop that are known, the last ones.
+const CIRCLE_FILES: usize = 64;
 /// Changes of files by one script that are followed.
 const FILES_MAX: usize = 4_096;
 
@@ -166,8 +172,10 @@ pub struct Behaviour {
     pub by_hand: Vec<(SimDuration, Arc<str>, bool)>,
     /// Bytes that its script writes into files, in order of time.
     pub writes: Vec<(SimDuration, Arc<str>, u64)>,
-    /// What it prints, in order of time.
+    /// What it prints, in order of time; without what a loop prints that never ends.
     pub lines: Vec<(SimDuration, Arc<str>)>,
+    /// The loop that its script never leaves.
+    circle: Option<Box<Circle>>,
     paths: Arc<[Arc<str>]>,
     mounts: Arc<[Arc<str>]>,
     shell: bool,
@@ -175,6 +183,16 @@ pub struct Behaviour {
     image_files: Option<&'static [(&'static str, u64)]>,
     /// Times at which the outcome of some health check can change, ascending.
     changes: Vec<SimDuration>,
+}
+
+/// A loop that is never left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Circle {
+    shell: Shell,
+    /// Files that it has made (true) and removed (false).
+    own: Vec<(Arc<str>, bool)>,
+    /// How many of the script's changes of files came before it.
+    before: usize,
 }
 
 /// A script that waits for an answer.
@@ -223,6 +241,7 @@ impl Behaviour {
             by_hand: Vec::new(),
             writes: Vec::new(),
             lines: Vec::new(),
+            circle: None,
             paths: program.paths.clone(),
             mounts: spec.mounts.clone(),
             shell: program.shell,
@@ -269,14 +288,6 @@ impl Behaviour {
         self.changes = times.collect();
         self.changes.arrange();
         self.changes.dedup();
-    }
-
-    /// A script prints a line; the oldest go when there are too many.
-    fn print(&mut self, at: SimDuration, line: Arc<str>) {
-        if self.lines.len() >= 2 * LINES_KEPT {
-            self.lines.drain(..LINES_KEPT);
-        }
-        self.lines.push((at, line));
     }
 
     /// A script makes a file or removes it, where that is a change.
@@ -410,6 +421,7 @@ impl Behaviour {
                     }
                     None => {
                         self.ready = Some(at);
+                        self.go_round(shell);
                         return;
                     }
                 },
@@ -422,7 +434,7 @@ impl Behaviour {
                     continue;
                 }
                 Word::Echo(line) => {
-                    self.print(at, line);
+                    keep(&mut self.lines, at, line);
                     Status::Ended(0)
                 }
                 Word::Files(files) => {
@@ -443,6 +455,91 @@ impl Behaviour {
             shell.ended(status, took);
         }
         self.end = Some((shell.at, shell.status().code()));
+    }
+
+    /// The script has come to a loop that it never leaves. Files that its first rounds make are there
+    /// from then on.
+    fn go_round(&mut self, shell: Shell) {
+        let Some(shell) = shell.circling() else {
+            return;
+        };
+        let circle = Circle {
+            shell,
+            own: Vec::new(),
+            before: self.files.len(),
+        };
+        let mut first = circle.clone();
+        for _ in 0..FIRST_COMMANDS {
+            let at = first.shell.at;
+            match self.in_circle(&mut first) {
+                Some(Word::Files(files)) => {
+                    for (path, there) in files.iter() {
+                        self.make(at, path, *there);
+                    }
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.circle = Some(Box::new(circle));
+    }
+
+    /// The next command of a loop that is never left; none: nobody knows what comes.
+    fn in_circle(&self, circle: &mut Circle) -> Option<Word> {
+        let shell = &mut circle.shell;
+        shell.go_on();
+        let word = shell.command()?.word;
+        let (mut code, mut took) = (0, SimDuration::ZERO);
+        let is_there = |path: &Arc<str>| {
+            let own = circle.own.iter().find(|(known, _)| known == path);
+            own.map_or_else(
+                || self.has_file_after(&self.files[..circle.before], path, shell.at),
+                |(_, there)| *there,
+            )
+        };
+        match &word {
+            Word::Forever => return None,
+            Word::Exit(code) => {
+                shell.exit(*code);
+                return Some(word);
+            }
+            Word::Sleep(span) => took = *span,
+            Word::Status(status) => code = *status,
+            Word::Program => took = ONE_SHOT,
+            Word::Test(path) => code = i32::from(!is_there(path)),
+            Word::Lacks(path) => code = i32::from(is_there(path)),
+            Word::Files(files) => {
+                for (path, there) in files.iter() {
+                    circle.own.retain(|(known, _)| known != path);
+                    circle.own.push((path.clone(), *there));
+                    let excess = circle.own.len().saturating_sub(CIRCLE_FILES);
+                    circle.own.drain(..excess);
+                }
+            }
+            _ => {}
+        }
+        shell.ended(Status::Ended(code), took);
+        Some(word)
+    }
+
+    /// What it has printed at this age, in order of time; of very much, what came last.
+    pub fn printed(&self, age: SimDuration) -> Vec<(SimDuration, Arc<str>)> {
+        let past = self.lines.iter().filter(|(at, _)| *at <= age);
+        let mut lines: Vec<_> = past.cloned().collect();
+        let Some(mut circle) = self.circle.clone() else {
+            return lines;
+        };
+        for _ in 0..CIRCLE_COMMANDS {
+            let at = circle.shell.at;
+            match self.in_circle(&mut circle) {
+                _ if at > age => break,
+                Some(Word::Echo(line)) => keep(&mut lines, at, line),
+                Some(_) => {}
+                // Without a pause it prints more than anybody can tell.
+                None => return self.lines.clone(),
+            }
+        }
+        lines
     }
 
     fn run_program(&mut self, at: SimDuration, program: &Program, ports: &[u16]) {
@@ -626,8 +723,18 @@ impl Behaviour {
 
     /// Whether a file is there: made by the script, mounted, or part of every image.
     fn has_file(&self, path: &str, age: SimDuration) -> bool {
+        self.has_file_after(&self.files, path, age)
+    }
+
+    /// The same after these of its script's changes.
+    fn has_file_after(
+        &self,
+        changes: &[(SimDuration, Arc<str>, bool)],
+        path: &str,
+        age: SimDuration,
+    ) -> bool {
         let mut made = None;
-        for (at, file, present) in self.files.iter().chain(&self.by_hand) {
+        for (at, file, present) in changes.iter().chain(&self.by_hand) {
             if *at <= age && file.as_ref() == path && made.is_none_or(|(before, _)| before <= *at) {
                 made = Some((*at, *present));
             }
@@ -652,6 +759,14 @@ impl Behaviour {
             && !self.mounts.iter().any(|mount| lies_in(name, mount))
             && !in_usual_place(name)
     }
+}
+
+/// A line is printed; the oldest go when there are too many.
+fn keep(lines: &mut Vec<(SimDuration, Arc<str>)>, at: SimDuration, line: Arc<str>) {
+    if lines.len() >= 2 * LINES_KEPT {
+        lines.drain(..LINES_KEPT);
+    }
+    lines.push((at, line));
 }
 
 /// Whether a command is a shell's script.

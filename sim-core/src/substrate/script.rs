@@ -3,7 +3,7 @@
 //! Understood: words and quotes, variables, `;`, newline, `&&`, `||`, `!`, `if`, `while`, `until`,
 //! `for`, `break`, `continue`, groups, `set -e`, `$(seq …)`, `$((…))`, `sh -c`, `exec`, `timeout`,
 //! redirection into a file, and the commands `sleep`, `exit`, `true`, `false`, `echo`, `printf`,
-//! `touch`, `rm`, `cat`, `ls`, `test`, `[`, `tail -f`, `stress`. Clients ([`client`]) ask the network
+//! `date`, `touch`, `rm`, `cat`, `ls`, `test`, `[`, `tail -f`, `stress`. Clients ([`client`]) ask the network
 //! and go on with its answer. Every other command stands for the image's own program (as a process)
 //! or for a client that asks it (as a health check).
 //!
@@ -11,12 +11,11 @@
 //! text -> tokens -> steps with jumps (parse.rs) -> Shell: one command after the other
 //! ```
 //!
-//! Not modelled: functions, `case`, here documents, arrays, and what clients print; a loop that never
-//! ends by itself and asks nobody prints nothing.
+//! Not modelled: functions, `case`, here documents, arrays, and what clients print.
 
 pub mod client;
 mod parse;
-mod value;
+pub mod value;
 mod words;
 
 use std::sync::Arc;
@@ -218,6 +217,8 @@ pub struct Shell {
     steps: u32,
     questions: u32,
     capture: Option<Arc<str>>,
+    /// The loop that it has come to and never leaves.
+    circle: Option<(Arc<[Step]>, usize)>,
 }
 
 impl Shell {
@@ -232,6 +233,7 @@ impl Shell {
             steps: 0,
             questions: 0,
             capture: None,
+            circle: None,
         };
         shell.enter(script, None);
         shell
@@ -261,6 +263,21 @@ impl Shell {
         if let Some(frame) = self.frames.pop() {
             self.values = frame.around;
         }
+    }
+
+    /// The same shell in the loop that it has come to and never leaves; its commands come one after the
+    /// other as long as they are asked for.
+    pub fn circling(mut self) -> Option<Self> {
+        let (steps, start) = self.circle.take()?;
+        let error_exit = self.frames.last().is_some_and(|frame| frame.error_exit);
+        self.begin(steps, error_exit, None);
+        self.frames.last_mut()?.next = start;
+        Some(self)
+    }
+
+    /// However many commands there were, there may be more.
+    pub const fn go_on(&mut self) {
+        self.steps = 0;
     }
 
     /// How the last command ended.
@@ -350,6 +367,7 @@ impl Shell {
                         let code = self.status.code().to_string();
                         self.values.set("?".into(), code.into());
                     }
+                    self.values.now = self.at;
                     let Some(command) = simple.command(&mut self.values) else {
                         self.status = Status::Ended(0);
                         continue;
@@ -442,7 +460,10 @@ impl Shell {
                     }
                     (Status::Ended(_), _) => {}
                 },
-                Step::Endless => return Some(Command::new("while", Word::Forever)),
+                Step::Endless { steps, start } => {
+                    self.circle = Some((steps, start));
+                    return Some(Command::new("while", Word::Forever));
+                }
             }
         }
     }

@@ -485,10 +485,7 @@ pub fn log_text(engine: &Engine<'_>, row: &Row, how: Lines<'_>) -> String {
         None => row
             .process
             .and_then(|id| engine.world.substrate.container(id))
-            .map(|container| {
-                let lines = container.log(engine.now);
-                lines.map(|(at, line)| (at, Arc::from(line))).collect()
-            })
+            .map(|container| container.log(engine.now))
             .unwrap_or_default(),
     };
     lines.retain(|(at, _)| {

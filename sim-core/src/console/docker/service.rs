@@ -434,7 +434,7 @@ fn logs(session: &Session, words: &[String]) -> Result<Output, Output> {
             (_, _, true) => format!("{}.{id}@{}    | ", view.name, view.node),
             _ => format!("{}.{}@{}    | ", view.name, short(&id), view.node),
         };
-        let own: Vec<_> = container.log(session.history.now()).collect();
+        let own = container.log(session.history.now());
         let first = tail.map_or(0, |tail| own.len().saturating_sub(tail));
         for (at, line) in &own[first..] {
             let time = if parsed.has("timestamps") {

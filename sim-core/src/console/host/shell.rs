@@ -10,6 +10,7 @@ use crate::engine::command::ProcessAct;
 use crate::substrate::errno::Errno;
 use crate::substrate::order::ContainerId;
 use crate::substrate::root_fs::{Change, Spot};
+use crate::substrate::script::value::clock;
 
 use super::place::Place;
 use super::sight::{Node, Sight, Target};
@@ -164,6 +165,7 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
         "uname" => Some(uname(sight, &plain).into()),
         "id" => text("uid=0(root) gid=0(root) groups=0(root)\n".to_owned()),
         "whoami" => text("root\n".to_owned()),
+        "date" => date(sight, &plain).map(Into::into),
         "pwd" => text("/\n".to_owned()),
         "nproc" => text(format!("{}\n", procfs::cpus(sight))),
         "kill" => super::jobs::kill(sight, &plain),
@@ -227,6 +229,17 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
         name if text_tools::knows(name) => Some(filter(sight, name, arguments, input).into()),
         _ => None,
     }
+}
+
+/// `date` without an operand, and with a format.
+fn date(sight: &Sight<'_>, words: &[&str]) -> Option<Output> {
+    let mut plain = words.iter().filter(|word| **word != "-u");
+    let format = match plain.next() {
+        None => "%a %b %e %T %Z %Y",
+        Some(word) => word.strip_prefix('+')?,
+    };
+    let line = clock(sight.place.now, format)?;
+    Some(Output::text(line + "\n"))
 }
 
 /// Runs a script: pipelines, and redirections into files.

@@ -260,9 +260,6 @@ impl Sight<'_> {
 
     /// Time of day of a file's last change, as `ls -l` writes it.
     pub fn changed(&self, path: &str) -> String {
-        const MONTHS: [&str; 12] = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ];
         let at = self
             .found(path)
             .and_then(|(spot, _)| {
@@ -270,15 +267,7 @@ impl Sight<'_> {
                 Some(disk.tree(&spot.store)?.get(&spot.path)?.at)
             })
             .unwrap_or(crate::base::time::SimTime::ZERO);
-        let text = at.rfc3339();
-        let month = text.get(5..7).and_then(|month| month.parse::<usize>().ok());
-        let month = MONTHS.get(month.unwrap_or(1).saturating_sub(1));
-        let day = text.get(8..10).unwrap_or("01").trim_start_matches('0');
-        format!(
-            "{} {day:>2} {}",
-            month.unwrap_or(&"Jan"),
-            text.get(11..16).unwrap_or("00:00")
-        )
+        at.civil().strftime("%b %e %H:%M").unwrap_or_default()
     }
 
     /// Who may do what with a file, if its tree says so.

@@ -1,6 +1,6 @@
 //! Ages and times of objects. Source: `k8s.io/apimachinery/pkg/util/duration/duration.go`.
 
-use crate::base::time::{EPOCH_UNIX_SECONDS, SimTime};
+use crate::base::time::{CivilTime, EPOCH_UNIX_SECONDS, RFC1123, SimTime};
 use crate::manifest::value::Value;
 
 /// Seconds since the Unix epoch of `2026-01-01T00:00:00Z`, with or without a fraction.
@@ -67,27 +67,10 @@ pub fn human(seconds: i64) -> String {
 
 /// A point in time as `describe` shows it: RFC 1123 with a numeric zone.
 pub fn long(text: &str) -> String {
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let Some(seconds) = unix(text) else {
-        return text.to_owned();
-    };
-    let weekday =
-        usize::try_from(seconds.div_euclid(86_400).rem_euclid(7)).map_or("", |day| DAYS[day]);
-    let month = text[5..7]
-        .parse::<usize>()
-        .ok()
-        .and_then(|month| MONTHS.get(month.wrapping_sub(1)))
-        .copied()
-        .unwrap_or("");
-    format!(
-        "{weekday}, {} {month} {} {} +0000",
-        &text[8..10],
-        &text[..4],
-        &text[11..19]
-    )
+    let seconds = unix(text).and_then(|seconds| u64::try_from(seconds).ok());
+    seconds
+        .and_then(|seconds| CivilTime::from_unix_seconds(seconds).strftime(RFC1123))
+        .unwrap_or_else(|| text.to_owned())
 }
 
 #[cfg(test)]

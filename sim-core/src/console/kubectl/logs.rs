@@ -1,6 +1,8 @@
 //! `kubectl logs`: what containers have printed, and print while it is followed.
 //! Source: `k8s.io/kubectl/pkg/cmd/logs`.
 
+use std::sync::Arc;
+
 use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
 use crate::base::sentence::passage::Passage;
@@ -312,15 +314,12 @@ pub(super) fn is_running(session: &Session, container: ContainerId) -> bool {
 }
 
 /// What a container has printed until now.
-pub(super) fn printed(session: &Session, container: ContainerId) -> Vec<(SimTime, String)> {
-    let Ok(world) = session.world(Orchestrator::Kubernetes) else {
-        return Vec::new();
-    };
-    let row = world.substrate.container(container);
-    row.into_iter()
-        .flat_map(|row| row.log(world.now))
-        .map(|(at, line)| (at, line.to_owned()))
-        .collect()
+pub(super) fn printed(session: &Session, container: ContainerId) -> Vec<(SimTime, Arc<str>)> {
+    let world = session.world(Orchestrator::Kubernetes).ok();
+    world
+        .and_then(|world| Some((world, world.substrate.container(container)?)))
+        .map(|(world, row)| row.log(world.now))
+        .unwrap_or_default()
 }
 
 /// Lets time pass until these containers have ended, or whoever follows them is taken to have left.
@@ -328,18 +327,29 @@ pub(super) fn printed(session: &Session, container: ContainerId) -> Vec<(SimTime
 pub(super) fn coming(
     session: &mut Session,
     containers: &[ContainerId],
-) -> Vec<(SimTime, usize, String)> {
-    let mut from = session.history.now();
-    let mut seen: Vec<(SimTime, usize, String)> = Vec::new();
+) -> Vec<(SimTime, usize, Arc<str>)> {
+    let from = session.history.now();
+    let mut seen = Vec::new();
+    let mut left: Vec<(usize, ContainerId)> = containers.iter().copied().enumerate().collect();
+    let mut read = |session: &Session, (place, container): (usize, ContainerId)| {
+        let lines = printed(session, container).into_iter();
+        let new = lines.filter(|(at, _)| *at > from);
+        seen.extend(new.map(|(at, line)| (at, place, line)));
+    };
     follow::pass(session, |session| {
-        for (place, container) in containers.iter().enumerate() {
-            let lines = printed(session, *container).into_iter();
-            let new = lines.filter(|(at, _)| *at > from);
-            seen.extend(new.map(|(at, line)| (at, place, line)));
-        }
-        from = session.history.now();
-        !containers.iter().any(|one| is_running(session, *one))
+        // An ended container may be gone at the next look.
+        left.retain(|one| {
+            let runs = is_running(session, one.1);
+            if !runs {
+                read(session, *one);
+            }
+            runs
+        });
+        left.is_empty()
     });
+    for one in left {
+        read(session, one);
+    }
     seen.arrange_by_key(|(at, place, _)| (*at, *place));
     seen
 }

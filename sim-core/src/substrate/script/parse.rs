@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::client::{self, Client};
-use super::value::{Piece, Template, Values};
+use super::value::{Piece, Template, Values, date};
 use super::{Command, Word, words};
 
 /// Longest script that is looked at, in steps; the rest is cut. Bounds the work of a probe.
@@ -43,8 +43,8 @@ pub(super) enum Step {
     List { words: Arc<[Template]> },
     /// The next word of the list becomes the variable, or the loop is left.
     For { name: Arc<str>, to: usize },
-    /// Goes on for ever.
-    Endless,
+    /// Goes round for ever: the steps up to its end, and where among them it begins.
+    Endless { steps: Arc<[Step]>, start: usize },
 }
 
 /// Words of a command.
@@ -148,6 +148,13 @@ impl Simple {
             [name, path] if name == "cat" || name == "/bin/cat" => values.text(path),
             _ => None,
         };
+        if let [name, rest @ ..] = expanded.as_slice()
+            && name == "date"
+            && !rest.iter().any(|word| word == ">")
+            && let Some(time) = date(&rest.join(" "), values)
+        {
+            return Some(Command::new("date", Word::Echo(time.into())));
+        }
         let mut command = match printed {
             Some(text) => Command::new("cat", Word::Echo(text.clone())),
             None => words::command(&expanded)?,
@@ -443,8 +450,10 @@ impl Parser {
         });
         let mut body = self.steps[turn..].iter();
         if constant && inner.ends.len() == 1 && !body.any(|step| step.may_ask() || step.leaves()) {
+            self.push(Step::Jump(start));
+            let steps = self.steps.as_slice().into();
             self.steps.truncate(start);
-            self.push(Step::Endless);
+            self.push(Step::Endless { steps, start });
             return;
         }
         self.push(Step::Jump(start));

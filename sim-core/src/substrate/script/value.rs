@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
+
 use super::{Environment, TEXT_MAX, Texts};
 
 /// Numbers that `seq` makes, at most.
@@ -13,6 +15,8 @@ pub(super) struct Values {
     /// Variables; none: set to what nobody knows.
     variables: Arc<Vec<(Arc<str>, Option<Arc<str>>)>>,
     texts: Option<Texts>,
+    /// Time since the process's start.
+    pub(super) now: SimDuration,
 }
 
 impl Values {
@@ -22,6 +26,7 @@ impl Values {
         Self {
             variables: Arc::new(known.collect()),
             texts: (!texts.is_empty()).then_some(texts),
+            now: SimDuration::ZERO,
         }
     }
 
@@ -242,10 +247,52 @@ fn printed(text: &str, values: &Values) -> Option<String> {
             Some(all.collect::<Vec<_>>().join(" "))
         }
         ["expr", rest @ ..] => sum(&rest.join(" "), values).map(|sum| sum.to_string()),
+        ["date", rest @ ..] => date(&rest.join(" "), values),
         ["cat", path] => values.text(path).map(|text| text.to_string()),
         ["echo", rest @ ..] if !text.contains(['|', '>', '$', '`']) => Some(rest.join(" ")),
         _ => None,
     }
+}
+
+/// Begins and ends a time of the clock within a text: a process does not know when it was started.
+const TIME: char = '\u{1}';
+
+/// What `date` prints with these words, for [`with_times`]; none: it sets a clock, or a letter of its
+/// format is not known.
+pub(super) fn date(words: &str, values: &Values) -> Option<String> {
+    let words = words.trim_start_matches("-u").trim();
+    let format = match words.strip_prefix('+') {
+        Some(format) => format.trim_matches(['"', '\'']),
+        None if words.is_empty() => "%a %b %e %T %Z %Y",
+        None => return None,
+    };
+    clock(SimTime::ZERO, format)?;
+    Some(format!("{TIME}{} {format}{TIME}", values.now.as_micros()))
+}
+
+/// A time in a format of `date`; none: a letter of it is not known.
+pub fn clock(at: SimTime, format: &str) -> Option<String> {
+    match format {
+        "%s" => Some((EPOCH_UNIX_SECONDS + at.whole_seconds()).to_string()),
+        format => at.civil().strftime(format),
+    }
+}
+
+/// A text that a process printed that was started then, with the times of the clock in it.
+pub fn with_times(text: &Arc<str>, started: SimTime) -> Arc<str> {
+    if !text.contains(TIME) {
+        return text.clone();
+    }
+    let parts = text.split(TIME).enumerate().map(|(place, part)| {
+        let (micros, format) = part.split_once(' ').filter(|_| place % 2 == 1)?;
+        let at = started + SimDuration::from_micros(micros.parse().ok()?);
+        clock(at, format)
+    });
+    let all: String = parts
+        .zip(text.split(TIME))
+        .map(|(time, part)| time.unwrap_or_else(|| part.to_owned()))
+        .collect();
+    all.into()
 }
 
 /// Whole numbers and variables with `+ - * / %` from left to right, products first.
@@ -306,7 +353,10 @@ mod tests {
         assert_eq!(printed("seq 1 $N", &values).as_deref(), Some("1 2 3"));
         assert_eq!(printed("seq 2 2 7", &values).as_deref(), Some("2 4 6"));
         assert_eq!(printed("seq 3 1", &values).as_deref(), Some(""));
-        assert_eq!(printed("date", &values), None);
+        assert_eq!(printed("date -s 12:00", &values), None);
+        let time = printed("date +%H:%M", &values).map(Arc::from).unwrap();
+        let started = SimTime::ZERO + SimDuration::from_secs(61);
+        assert_eq!(&*with_times(&time, started), "00:01");
         assert_eq!(sum("N + 2*4-1", &values), Some(10));
         assert_eq!(sum("$N % 2", &values), Some(1));
         assert_eq!(sum("M + 1", &values), None);

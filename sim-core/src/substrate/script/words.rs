@@ -348,7 +348,7 @@ mod tests {
         );
         // What the script sets by itself is known where its value is.
         assert_eq!(
-            run("OTHER=1; NEXT=$((OTHER+1)); WHEN=$(date); echo $OTHER $NEXT $WHEN $"),
+            run("OTHER=1; NEXT=$((OTHER+1)); WHEN=$(who); echo $OTHER $NEXT $WHEN $"),
             [echo("1 2 $WHEN $")]
         );
         let words = ["echo", "a", "$MODE"];

@@ -126,6 +126,41 @@ fn commands_decide_the_course() {
 }
 
 #[test]
+fn a_loop_that_never_ends_prints_as_long_as_it_runs() {
+    let cases: [(&str, u64, &[&str]); 5] = [
+        (
+            "i=0; while true; do echo $i $(date +%S); i=$((i+1)); sleep 4; done",
+            10,
+            &["0 00", "1 04", "2 08"],
+        ),
+        (
+            "echo begin; while sleep 3; do echo turn; done",
+            10,
+            &["begin", "turn", "turn", "turn"],
+        ),
+        (
+            "for i in 1 2; do echo $i; done; while :; do [ -f /tmp/a ] && echo there || touch /tmp/a; sleep 9; done",
+            20,
+            &["1", "2", "there", "there"],
+        ),
+        // Nobody can tell how much this has printed.
+        ("echo begin; while true; do echo x; done", 10, &["begin"]),
+        ("(while true; do echo in; sleep 9; done)", 10, &["in", "in"]),
+    ];
+    for (script, seconds, expected) in cases {
+        let (mut rig, machines) = Rig::new(1);
+        let sandbox = rig.sandbox(machines[1]);
+        let spec = rig.spec("busybox", &["sh", "-c", script]);
+        let container = rig.start(sandbox, spec);
+        rig.run_until(seconds);
+        let row = rig.substrate.container(container).expect("it runs");
+        let log = row.log(rig.now);
+        let lines: Vec<&str> = log.iter().map(|(_, line)| &**line).collect();
+        assert_eq!(lines, expected, "{script}");
+    }
+}
+
+#[test]
 fn a_stop_waits_for_the_grace_only_where_it_must() {
     let (mut rig, machines) = Rig::new(1);
     let sandbox = rig.sandbox(machines[1]);

@@ -1,5 +1,6 @@
 //! Days and clock times of the Gregorian calendar, from seconds since 1970.
 
+use crate::base::time::{CivilTime, RFC1123};
 use crate::kube::rows::read::days;
 
 /// A wall clock's time.
@@ -101,27 +102,9 @@ pub fn text_in(unix: i64, offset: i64) -> String {
 
 /// A time as upstream's sentences have it: `Thu, 01 Jan 2026 10:00:00 +0000`.
 pub fn rfc1123(unix: i64) -> String {
-    const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let local = Local::from_seconds(unix);
-    let pick = |list: &[&'static str], index: i64| {
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| list.get(index).copied())
-            .unwrap_or("")
-    };
-    format!(
-        "{}, {:02} {} {:04} {:02}:{:02}:{:02} +0000",
-        pick(&DAYS, local.weekday()),
-        local.day,
-        pick(&MONTHS, local.month - 1),
-        local.year,
-        local.hour,
-        local.minute,
-        local.second
-    )
+    let seconds = u64::try_from(unix).unwrap_or(0);
+    let text = CivilTime::from_unix_seconds(seconds).strftime(RFC1123);
+    text.unwrap_or_default()
 }
 
 #[cfg(test)]
