@@ -342,6 +342,7 @@ impl KubePlane {
             out,
         };
         let running = self.apiserver.thaw(extent, &mut turn);
+        self.attach.take_over(&mut turn);
         let now = turn.now();
         self.kubelets.resume(running, now);
         self.tell(ctx, out);
@@ -616,6 +617,7 @@ impl KubePlane {
         }
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
+            self.attach.storage_written(&mut turn);
         }
         let changes = turn.store.documents_mut().take_changes();
         if !changes.is_empty() {

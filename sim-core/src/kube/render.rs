@@ -23,6 +23,7 @@ use super::KubePlane;
 use super::control_plane::{ControlPlane, leases};
 use super::heartbeat::Heartbeats;
 use super::kinds::{self, Kind};
+use super::rows::PodId;
 use super::settings::Settings;
 use super::store::Store;
 use super::store::document::{Document, DocumentKey, RowReference};
@@ -101,6 +102,18 @@ pub fn uid(seed: Seed, plural: &str, namespace: &str, name: &str, created: u64) 
     // Version 4, variant 1.
     let bits = u128::from(high) << 64 | u128::from(low);
     bits & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62
+}
+
+/// A pod's uid, as it is written: one that was taken over keeps its own.
+pub fn pod_uid(pod: PodId, store: &Store, symbols: &Symbols) -> Option<Arc<str>> {
+    if let Some(uid) = &store.pod_details(pod).aside.uid {
+        return Some(uid.clone());
+    }
+    let row = store.pod(pod)?;
+    let namespace = symbols.text(store.template(row.template).namespace);
+    let name = row.name.text(symbols);
+    let created = row.created_s.into();
+    Some(uid_text(uid(Seed(store.seed), "pods", namespace, &name, created)).into())
 }
 
 /// A uid as it is written.

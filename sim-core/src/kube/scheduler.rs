@@ -116,7 +116,7 @@ pub enum Event {
 const _: () = assert!(size_of::<Event>() <= 16);
 
 /// A binding on its way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Binding {
     /// When the call is carried out.
     due: SimTime,
@@ -124,8 +124,8 @@ struct Binding {
     feasible: u32,
     nodes: u32,
     throttled: bool,
-    /// Whether its volumes are bound, and until when to wait for them.
-    volumes_until: Option<SimTime>,
+    /// The claims that it waits for.
+    volumes: Option<Box<volumes::Awaited>>,
 }
 
 /// One plugin's score of a node.

@@ -145,6 +145,8 @@ pub struct Store {
     pub(super) scheduler_host: Option<Symbol>,
     /// Volumes that are attached to nodes: the nodes' `status.volumesAttached`.
     attached: SortedSet<(Arc<str>, NodeId)>,
+    /// Volumes that nodes use: their `status.volumesInUse`.
+    in_use: SortedSet<(Arc<str>, NodeId)>,
     /// What uids are made of.
     pub(super) seed: u64,
 }
@@ -205,6 +207,30 @@ impl Store {
             self.attached.insert(place.clone());
         } else {
             self.attached.remove(place);
+        }
+    }
+
+    /// Volumes that are attached to a node.
+    pub fn attached_to(&self, node: NodeId) -> Vec<Arc<str>> {
+        on_node(&self.attached, node)
+    }
+
+    /// Volumes that a node's kubelet says it uses.
+    pub fn in_use_on(&self, node: NodeId) -> Vec<Arc<str>> {
+        on_node(&self.in_use, node)
+    }
+
+    /// Whether a node's kubelet says that it uses a volume.
+    pub fn is_in_use(&self, place: &(Arc<str>, NodeId)) -> bool {
+        self.in_use.contains(place)
+    }
+
+    /// What a node's kubelet says of a volume.
+    pub fn set_in_use(&mut self, place: (Arc<str>, NodeId), used: bool) {
+        if used {
+            self.in_use.insert(place);
+        } else {
+            self.in_use.remove(&place);
         }
     }
 
@@ -357,6 +383,11 @@ impl Store {
     pub fn bump(&mut self) -> u32 {
         self.revision.bump()
     }
+}
+
+fn on_node(places: &SortedSet<(Arc<str>, NodeId)>, node: NodeId) -> Vec<Arc<str>> {
+    let here = places.iter().filter(|(_, other)| *other == node);
+    here.map(|(volume, _)| volume.clone()).collect()
 }
 
 /// Whole seconds since the epoch, as rows keep API times: in two's complement, as they may lie before it

@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::symbol::Symbol;
 use crate::base::time::SimDuration;
 use crate::kube::rows::read;
+use crate::kube::scheduler::matcher::Look;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::template::PodTemplate;
-use crate::kube::volumes::attach::attachable;
+use crate::kube::volumes::attach::{attaches, claimed};
 use crate::manifest::value::Value;
 
 use super::desk::{Desk, Report, sentence};
+use super::lifecycle::ERROR_PERIOD;
 use super::worker::Worker;
 
 /// First wait after a mount that failed. Source: `exponential_backoff.go`.
@@ -23,6 +26,8 @@ const MOUNT_WAIT_MAX: SimDuration = SimDuration::from_secs(122);
 /// Time of one try to attach and mount everything. Source: `volume_manager.go`
 /// (`podAttachAndMountTimeout`).
 const MOUNT_TIMEOUT: SimDuration = SimDuration::from_secs(123);
+/// Time between two looks at it. Source: as above (`podAttachAndMountRetryInterval`).
+const MOUNT_POLL: SimDuration = SimDuration::from_millis(300);
 
 /// Something that must be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,34 +165,63 @@ pub fn missing(
     })
 }
 
-/// Whether a volume of a pod is not attached to its node yet. Each time-out is said once.
+/// Whether a claim of a pod has no volume, or one that is not attached to its node yet. Each time-out
+/// is said once; each turn says which claims have none.
 /// Source: `pkg/kubelet/volumemanager/volume_manager.go` (`WaitForAttachAndMount`).
-fn waits_for_attachment(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
-    let template = desk.store.template(worker.template).clone();
-    let namespace = desk.ctx.symbols.text(worker.namespace).to_owned();
-    let pod = worker.name.text(desk.ctx.symbols);
-    let missing: Vec<String> = attachable(&template, &namespace, &pod, desk.store)
-        .into_iter()
-        .filter(|(_, volume)| !desk.store.is_attached(volume, worker.node))
-        .map(|(name, _)| name.to_string())
-        .collect();
-    if missing.is_empty() {
+fn waits_for_claims(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
+    let now = desk.now();
+    let planned = worker.aside.claims_until;
+    if let Some(until) = planned.filter(|until| *until > now) {
+        desk.wake(worker, until);
+        return true;
+    }
+    let look = Look {
+        store: desk.store,
+        symbols: desk.ctx.symbols,
+    };
+    let mut missing = Vec::new();
+    let mut errors = Vec::new();
+    let mut unknown = Vec::new();
+    for (name, found) in claimed(worker.pod, look) {
+        match found {
+            Ok(found) if !attaches(&found, desk.store) => {}
+            Ok(found) if desk.store.is_attached(&found.name, worker.node) => {}
+            Ok(_) => missing.push(name.to_string()),
+            Err(why) => {
+                unknown.push(name.to_string());
+                errors.push(why);
+            }
+        }
+    }
+    if missing.is_empty() && errors.is_empty() {
         if let Some(aside) = worker.aside.written() {
-            aside.attach_since = None;
+            (aside.attach_since, aside.claims_until) = (None, None);
         }
         return false;
     }
-    let now = desk.now();
     let since = *worker.aside.write().attach_since.get_or_insert(now);
-    if now >= since + MOUNT_TIMEOUT {
-        let names = missing.join(" ");
+    let mut until = since + MOUNT_TIMEOUT;
+    if !errors.is_empty() && planned.is_none() && now < since + MOUNT_POLL {
+        until = since + MOUNT_POLL;
+    } else if !errors.is_empty() || now >= until {
+        if errors.is_empty() {
+            errors.push("context deadline exceeded".to_owned());
+        }
+        let unattached = missing.join(" ");
+        let not_known = unknown.join(" ");
+        let mut unmounted = missing;
+        unmounted.extend(unknown);
+        unmounted.arrange();
         let text = format!(
-            "Unable to attach or mount volumes: unmounted volumes=[{names}], unattached volumes=[{names}], failed to process volumes=[]: context deadline exceeded"
+            "Unable to attach or mount volumes: unmounted volumes=[{}], unattached volumes=[{unattached}], failed to process volumes=[{not_known}]: {}",
+            unmounted.join(" "),
+            errors.join("; ")
         );
         desk.record(worker, None, Report::warning("FailedMount", sentence(text)));
-        worker.aside.write().attach_since = Some(now);
+        until = now + desk.jitter(worker, ERROR_PERIOD);
+        let aside = worker.aside.write();
+        (aside.attach_since, aside.claims_until) = (None, Some(until));
     }
-    let until = worker.aside.attach_since.unwrap_or(now) + MOUNT_TIMEOUT;
     desk.wake(worker, until);
     true
 }
@@ -195,7 +229,7 @@ fn waits_for_attachment(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
 /// Whether the volumes of a pod cannot be made yet; then the worker looks again after a wait that
 /// doubles.
 pub fn waits_for_volumes(worker: &mut Worker, desk: &mut Desk<'_, '_>) -> bool {
-    if worker.recipe.has_claims && waits_for_attachment(worker, desk) {
+    if worker.recipe.has_claims && waits_for_claims(worker, desk) {
         return true;
     }
     if worker.recipe.volumes.is_empty() {

@@ -184,6 +184,8 @@ pub struct Aside {
     pub mount_until: Option<SimTime>,
     /// Since when it waits for a volume to be attached.
     pub attach_since: Option<SimTime>,
+    /// When its claims are looked at again after an error.
+    pub claims_until: Option<SimTime>,
     /// When its sidecars must be gone: its other containers have ended.
     pub end_by: Option<SimTime>,
     /// Reason and message of a pod that the node refused.
@@ -207,6 +209,7 @@ impl Nothing for Aside {
         mount_wait: SimDuration::ZERO,
         mount_until: None,
         attach_since: None,
+        claims_until: None,
         end_by: None,
         rejected: None,
         evicted: None,

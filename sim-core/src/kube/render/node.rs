@@ -1,11 +1,14 @@
 //! A node and its lease as objects.
 
+use std::sync::Arc;
+
 use crate::base::arrange::Arrange;
 use crate::base::quantity::{Format, Quantity};
 use crate::base::resources::ResourceVector;
 use crate::kube::control_plane::leases;
 use crate::kube::rows::NodeId;
 use crate::kube::rows::node::{NodeCondition, NodeRow, effect_text};
+use crate::kube::volumes::claim;
 use crate::manifest::value::Value;
 use crate::substrate::profile;
 
@@ -79,11 +82,11 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
         ("kind", "Node".into()),
         ("metadata", metadata),
         ("spec", spec),
-        ("status", status(view, row, name)),
+        ("status", status(view, (id, row), name)),
     ])
 }
 
-fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
+fn status(view: &View<'_>, (id, row): (NodeId, &NodeRow), name: &str) -> Value {
     let heartbeat = view.machines.wall(row.machine, row.heartbeat);
     let kinds = [
         (NodeCondition::MemoryPressure, "MemoryPressure"),
@@ -150,7 +153,41 @@ fn status(view: &View<'_>, row: &NodeRow, name: &str) -> Value {
         ),
         ("images", images(row)),
         ("nodeInfo", info),
+        ("volumesAttached", attached(view, id)),
+        ("volumesInUse", in_use(view, id)),
     ])
+}
+
+/// Volumes by the names that the attach/detach controller has for them.
+/// Source: `pkg/volume/util/util.go` (`GetUniqueVolumeNameFromSpec`), `pkg/volume/csi/csi_plugin.go`.
+fn unique_names(view: &View<'_>, volumes: Vec<Arc<str>>) -> Vec<String> {
+    let names = volumes.into_iter().filter_map(|volume| {
+        let (driver, handle) = claim::volume(&volume, view.store)?.csi?;
+        Some(format!("kubernetes.io/csi/{driver}^{handle}"))
+    });
+    let mut names: Vec<String> = names.collect();
+    names.arrange();
+    names
+}
+
+fn attached(view: &View<'_>, id: NodeId) -> Value {
+    let names = unique_names(view, view.store.attached_to(id)).into_iter();
+    let list = names.map(|name| object([("devicePath", "".into()), ("name", name.into())]));
+    some(list.collect())
+}
+
+fn in_use(view: &View<'_>, id: NodeId) -> Value {
+    let names = unique_names(view, view.store.in_use_on(id)).into_iter();
+    some(names.map(Value::from).collect())
+}
+
+/// A list that is left out where it is empty.
+fn some(list: Vec<Value>) -> Value {
+    if list.is_empty() {
+        Value::Null
+    } else {
+        Value::list(list)
+    }
 }
 
 /// Amounts as a kubelet writes them: whole cores without a suffix, memory in binary units.

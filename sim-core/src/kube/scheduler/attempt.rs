@@ -88,7 +88,7 @@ impl Scheduler {
         let plan = self.plan(&row, profile, look);
         let profile = self.profiles[profile].clone();
         let needs = if demand.mounts {
-            self.needs(&row, &template, look)
+            self.needs((pod, &row), &template, look)
         } else {
             Ok(VolumeNeeds::default())
         };
@@ -129,7 +129,7 @@ impl Scheduler {
                 feasible,
                 nodes,
             } => {
-                let choices = candidate.volumes.choose(self.cache.facts(slot));
+                let choices = candidate.volumes.choose(self.cache.facts(slot)).ok();
                 let place = Taken {
                     slot,
                     template: row.template,
@@ -266,13 +266,12 @@ impl Scheduler {
     /// A pod's volumes and claims.
     pub(super) fn needs(
         &self,
-        row: &PodRow,
+        pod: (PodId, &PodRow),
         template: &PodTemplate,
         look: Look<'_>,
     ) -> Result<VolumeNeeds, Rejection> {
-        let name = row.name.text(look.symbols);
         let users = |claim: &str| volumes::users(claim, template.namespace, &self.cache, look);
-        VolumeNeeds::find(&name, template, &users, look)
+        VolumeNeeds::find(pod, template, &users, look)
     }
 
     /// Keeps what a cycle found, for those who ask why.

@@ -4,8 +4,8 @@ use crate::base::name::{Name, Rule};
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimDuration;
 use crate::des::notice::Detail;
-use crate::kube::rows::PodId;
 use crate::kube::rows::pod::PodRow;
+use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::Store;
 use crate::kube::store::events::Message;
 use crate::kube::store::pods::BindError;
@@ -14,7 +14,7 @@ use crate::substrate::{Context, PlaneOutbox};
 
 use super::failure::report_failure;
 use super::matcher::Look;
-use super::volumes::{self, Choice};
+use super::volumes::{self, Awaited, Choice, Waiting};
 use super::{BIND_LATENCY, Binding, CLIENT_QPS, CYCLE_TIME, Event, Scheduler, notice, record};
 
 /// Time between two looks at the claims of a pod that waits for its volumes.
@@ -29,7 +29,7 @@ impl Scheduler {
         &mut self,
         pod: PodId,
         (slot, feasible, nodes): (u32, u32, u32),
-        claims: &[volumes::Waiting],
+        claims: &[Waiting],
         choices: Option<Vec<Choice>>,
         store: &mut Store,
         (ctx, out): (&mut Context<'_>, &mut PlaneOutbox<crate::kube::Event>),
@@ -38,15 +38,22 @@ impl Scheduler {
         let sent = self.client.take(decided);
         let facts = self.cache.facts(slot);
         let Some(node) = facts.id else { return };
-        let mut volumes_until = None;
+        let mut takes = sent.since(ctx.now) + BIND_LATENCY + store.commit_delay();
+        let mut volumes = None;
         if let Some(choices) = choices.filter(|choices| !choices.is_empty()) {
-            volumes_until = Some(ctx.now + VOLUME_TIMEOUT);
+            let until = ctx.now + takes + VOLUME_TIMEOUT;
+            takes += VOLUME_POLL;
             let node = facts.text.clone();
-            for (waiting, choice) in claims.iter().zip(&choices) {
-                volumes::reserve(&waiting.claim, choice, &node, store);
+            let mut awaited = Vec::new();
+            for (Waiting { claim, .. }, choice) in claims.iter().zip(choices) {
+                volumes::reserve(claim, &choice, &node, store);
+                awaited.push((claim.namespace.clone(), claim.name.clone(), choice));
             }
+            volumes = Some(Box::new(Awaited {
+                until,
+                claims: awaited,
+            }));
         }
-        let takes = sent.since(ctx.now) + BIND_LATENCY + store.commit_delay();
         self.bindings.insert(
             pod,
             Binding {
@@ -55,7 +62,7 @@ impl Scheduler {
                 feasible,
                 nodes,
                 throttled: sent > decided,
-                volumes_until,
+                volumes,
             },
         );
         out.after(takes, crate::kube::Event::Scheduler(Event::Bind(pod)));
@@ -77,26 +84,26 @@ impl Scheduler {
             return;
         };
         let row = store.pod(pod).copied();
-        if let (Some(until), Some(row)) = (binding.volumes_until, row)
-            && !volumes::are_bound(
-                &row,
-                Look {
-                    store,
-                    symbols: ctx.symbols,
-                },
-            )
-        {
-            if ctx.now < until {
-                binding.due = ctx.now + VOLUME_POLL;
-                self.bindings.insert(pod, binding);
-                out.after(VOLUME_POLL, crate::kube::Event::Scheduler(Event::Bind(pod)));
+        if let (Some(awaited), Some(row)) = (&binding.volumes, row) {
+            let why = match self.volumes_bound(awaited, binding.node, store) {
+                Ok(true) => None,
+                Ok(false) if ctx.now < awaited.until => {
+                    binding.due = ctx.now + VOLUME_POLL;
+                    self.bindings.insert(pod, binding);
+                    out.after(VOLUME_POLL, crate::kube::Event::Scheduler(Event::Bind(pod)));
+                    return;
+                }
+                Ok(false) => Some("context deadline exceeded".to_owned()),
+                Err(why) => Some(why),
+            };
+            if let Some(why) = why {
+                self.unassume(pod, &row, store, ctx);
+                self.queue.fail(pod, ctx.now);
+                let text =
+                    format!("running PreBind plugin \"VolumeBinding\": binding volumes: {why}");
+                report_failure(pod, &row, &text.into(), None, store, ctx, out);
                 return;
             }
-            self.unassume(pod, &row, store, ctx);
-            self.queue.fail(pod, ctx.now);
-            let text = "running PreBind plugin \"VolumeBinding\": binding volumes: context deadline exceeded";
-            report_failure(pod, &row, &text.into(), None, store, ctx, out);
-            return;
         }
         match store.bind(pod, binding.node, ctx.now) {
             Ok(()) => {
@@ -137,6 +144,23 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Whether the claims that a pod waits for are bound, and can be used on its node.
+    fn volumes_bound(
+        &self,
+        awaited: &Awaited,
+        node: NodeId,
+        store: &Store,
+    ) -> Result<bool, String> {
+        let facts = self.cache.facts(node.slot());
+        if facts.id != Some(node) {
+            let name = &facts.text;
+            return Err(format!(
+                "failed to get node \"{name}\": node \"{name}\" not found"
+            ));
+        }
+        volumes::are_bound(awaited, facts, store)
     }
 
     /// An assumed pod will not come to its node.

@@ -41,12 +41,8 @@ pub enum Verdict {
     ClaimTaken,
     /// NodeVolumeLimits refused.
     VolumeLimit,
-    /// VolumeBinding refused: a bound volume is elsewhere.
-    VolumeElsewhere,
-    /// VolumeBinding refused: no volume to bind.
-    NoVolume,
-    /// VolumeBinding refused: a bound volume is gone.
-    VolumeGone,
+    /// VolumeBinding refused; the bits say why.
+    Volumes(u8),
     /// VolumeZone refused.
     VolumeZone,
     /// PodTopologySpread refused: the node lacks a label.
@@ -62,6 +58,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// A bound volume is elsewhere.
+    pub const ELSEWHERE: u8 = 1;
+    /// There is no volume to bind.
+    pub const NONE: u8 = 2;
+    /// There is no space to make one.
+    pub const SPACE: u8 = 4;
+    /// A bound volume is gone.
+    pub const GONE: u8 = 8;
     /// A place for one more pod.
     pub const PODS: u16 = 1;
     /// CPU.
@@ -87,9 +91,7 @@ impl Verdict {
             Self::Lacking(_) => Some(Plugin::NodeResourcesFit),
             Self::DiskTaken | Self::ClaimTaken => Some(Plugin::VolumeRestrictions),
             Self::VolumeLimit => Some(Plugin::NodeVolumeLimits),
-            Self::VolumeElsewhere | Self::NoVolume | Self::VolumeGone => {
-                Some(Plugin::VolumeBinding)
-            }
+            Self::Volumes(_) => Some(Plugin::VolumeBinding),
             Self::VolumeZone => Some(Plugin::VolumeZone),
             Self::SpreadLabel | Self::Spread => Some(Plugin::PodTopologySpread),
             Self::NotNear | Self::Near | Self::Unwanted => Some(Plugin::InterPodAffinity),
@@ -114,9 +116,7 @@ impl Verdict {
             | Self::Taint
             | Self::Affinity
             | Self::AddedAffinity
-            | Self::VolumeElsewhere
-            | Self::NoVolume
-            | Self::VolumeGone
+            | Self::Volumes(_)
             | Self::VolumeZone
             | Self::SpreadLabel
             | Self::NotNear => false,
@@ -148,11 +148,7 @@ impl Verdict {
                 "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another pod"
             }
             Self::VolumeLimit => "node(s) exceed max volume count",
-            Self::VolumeElsewhere => "node(s) didn't match PersistentVolume's node affinity",
-            Self::NoVolume => "node(s) didn't find available persistent volumes to bind",
-            Self::VolumeGone => {
-                "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
-            }
+            Self::Volumes(why) => return volumes(why),
             Self::VolumeZone => "node(s) had no available volume zone",
             Self::SpreadLabel => {
                 "node(s) didn't match pod topology spread constraints (missing required label)"
@@ -164,6 +160,27 @@ impl Verdict {
         };
         vec![text.to_owned()]
     }
+}
+
+/// Source: `pkg/scheduler/framework/plugins/volumebinding/binder.go` (`FindPodVolumes`).
+fn volumes(why: u8) -> Vec<String> {
+    let all = [
+        (
+            Verdict::ELSEWHERE,
+            "didn't match PersistentVolume's node affinity",
+        ),
+        (
+            Verdict::NONE,
+            "didn't find available persistent volumes to bind",
+        ),
+        (Verdict::SPACE, "did not have enough free storage"),
+        (
+            Verdict::GONE,
+            "unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+        ),
+    ];
+    let all = all.into_iter().filter(|(bit, _)| why & bit != 0);
+    all.map(|(_, text)| format!("node(s) {text}")).collect()
 }
 
 fn lacking(what: u16, extended: &[(Symbol, i64)], symbols: &Symbols) -> Vec<String> {

@@ -11,7 +11,9 @@ use crate::base::symbol::Symbol;
 use crate::kube::selector::{Selector, label};
 use crate::kube::store::document::{ATTACHMENTS, DocumentKey};
 use crate::kube::template::PodTemplate;
-use crate::kube::volumes::claim::{CLAIMS, CLASSES, CSI_NODES, VOLUMES, limits_of};
+use crate::kube::volumes::claim::{
+    CAPACITIES, CLAIMS, CLASSES, CSI_NODES, VOLUMES, capacity_limit, limits_of,
+};
 use crate::manifest::value::Value;
 
 use super::cache::{Cache, NodeBefore, NodeChange, NodeFacts};
@@ -247,6 +249,10 @@ pub fn storage(
                         || limits_of(now)
                             .iter()
                             .any(|(name, count)| limit(name) < *count))
+        }
+        CAPACITIES => {
+            let old = before.and_then(capacity_limit);
+            by.has(Plugin::VolumeBinding) && (added || capacity_limit(now) > old)
         }
         _ => false,
     }

@@ -2,17 +2,20 @@
 //!
 //! Sources: `pkg/scheduler/framework/plugins/volumebinding/{volume_binding,binder}.go`,
 //! `pkg/scheduler/framework/plugins/{volumerestrictions,nodevolumelimits,volumezone}`.
+//! Storage capacity is looked at where a driver asks for it; it has no score, as without the gate
+//! `StorageCapacityScoring`.
 
 use std::sync::Arc;
 
 use crate::api::kube::affinity::NodeSelectorTerm;
-use crate::api::kube::volume::VolumeSource;
+use crate::api::kube::volume::{Volume, VolumeSource};
 use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedSet;
 use crate::base::symbol::Symbol;
+use crate::base::time::SimTime;
 use crate::kube::rows::PodId;
 use crate::kube::rows::pod::PodRow;
-use crate::kube::selector::label;
+use crate::kube::selector::{Selector, label};
 use crate::kube::store::Store;
 use crate::kube::template::PodTemplate;
 use crate::kube::volumes::claim::{self, Claim, PersistentVolume};
@@ -50,7 +53,12 @@ pub struct Waiting {
     pub candidates: Vec<PersistentVolume>,
     /// Terms on nodes for which its class can make one; `None`: it can make none.
     pub provisioned: Option<Vec<NodeSelectorTerm>>,
+    /// Nodes that have space for one; `None`: its driver does not say where there is any.
+    space: Option<Vec<Selector>>,
 }
+
+/// Driver and handle of a volume.
+type Handle = (Arc<str>, Arc<str>);
 
 /// A disk that the pod names itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +78,10 @@ pub struct VolumeNeeds {
     bound: Vec<Option<PersistentVolume>>,
     /// Claims that wait for the node.
     pub waiting: Vec<Waiting>,
+    /// What drivers have to attach.
+    new: SortedSet<Handle>,
+    /// What VolumeAttachments say is to be on which node, by node.
+    placed: Vec<(Arc<str>, Handle)>,
     present: bool,
 }
 
@@ -88,7 +100,7 @@ impl VolumeNeeds {
     /// # Errors
     /// Why no node can take the pod.
     pub fn find(
-        pod: &str,
+        (pod, row): (PodId, &PodRow),
         template: &PodTemplate,
         users: &dyn Fn(&str) -> Vec<PodId>,
         look: Look<'_>,
@@ -98,48 +110,30 @@ impl VolumeNeeds {
             return Ok(needs);
         }
         let namespace = look.symbols.text(template.namespace);
-        let reject = |message: String| {
-            Err(Rejection {
-                plugin: Plugin::VolumeBinding,
-                message,
-            })
-        };
-        let mut claims = Vec::new();
-        for volume in &template.spec.volumes {
-            let (name, ephemeral): (Arc<str>, bool) = match &volume.source {
-                VolumeSource::Claim { name, .. } => (name.clone(), false),
-                VolumeSource::Ephemeral => (format!("{pod}-{}", volume.name).into(), true),
-                VolumeSource::Disk {
-                    identity,
-                    shared_read_only,
-                    read_only,
-                } => {
-                    needs.present = true;
-                    needs.disks.push(Disk {
-                        identity: identity.clone(),
-                        shared_read_only: *shared_read_only,
-                        read_only: *read_only,
-                    });
-                    continue;
-                }
-                VolumeSource::EmptyDir { .. }
-                | VolumeSource::ConfigMap(..)
-                | VolumeSource::Secret(..)
-                | VolumeSource::Image(_)
-                | VolumeSource::Other => continue,
-            };
+        let rejection = |plugin: Plugin, message: String| Rejection { plugin, message };
+        let reject = |message: String| Err(rejection(Plugin::VolumeBinding, message));
+        needs.see_disks(template);
+        // VolumeRestrictions looks for the access modes of claims before the others look at volumes.
+        let named = claims_of(row, template, look);
+        for (name, ephemeral) in &named {
             needs.present = true;
+            if *ephemeral {
+                continue;
+            }
+            let Some(claim) = claim::find(namespace, name, look.store) else {
+                let message = format!("persistentvolumeclaim \"{name}\" not found");
+                return Err(rejection(Plugin::VolumeRestrictions, message));
+            };
+            if claim.is_exclusive() {
+                needs.exclusive.extend(users(name));
+            }
+        }
+        let mut claims = Vec::new();
+        for (name, ephemeral) in named {
             let Some(claim) = claim::find(namespace, &name, look.store) else {
-                if ephemeral {
-                    return reject(format!(
-                        "waiting for ephemeral volume controller to create the persistentvolumeclaim \"{name}\""
-                    ));
-                }
-                // It looks for the access modes of claims before the others look at volumes.
-                return Err(Rejection {
-                    plugin: Plugin::VolumeRestrictions,
-                    message: format!("persistentvolumeclaim \"{name}\" not found"),
-                });
+                return reject(format!(
+                    "waiting for ephemeral volume controller to create the persistentvolumeclaim \"{name}\""
+                ));
             };
             if &*claim.phase == "Lost" {
                 return reject(format!(
@@ -150,31 +144,59 @@ impl VolumeNeeds {
             if claim.deleting {
                 return reject(format!("persistentvolumeclaim \"{name}\" is being deleted"));
             }
-            if claim.is_exclusive() {
-                needs.exclusive.extend(users(&name));
+            if ephemeral && !claim::is_of_pod(&claim, pod, look) {
+                return reject(claim::not_of_pod(&claim, &row.name.text(look.symbols)));
             }
-            claims.push(claim);
+            claims.push((claim, ephemeral));
         }
-        let mut immediate = false;
-        for claim in claims {
-            if claim.is_bound() {
-                needs.bound.push(claim::volume(&claim.volume, look.store));
-            } else if claim.waits(look.store) {
-                let provisioned = claim::provisioner(&claim, look.store);
+        if claims
+            .iter()
+            .any(|(claim, _)| !claim.is_bound() && !claim.waits(look.store))
+        {
+            return reject("pod has unbound immediate PersistentVolumeClaims".to_owned());
+        }
+        for (claim, ephemeral) in claims {
+            needs.new.extend(claim::attached(&claim, look.store));
+            if !claim.is_bound() {
                 needs.waiting.push(Waiting {
+                    provisioned: claim::provisioner(&claim, look.store),
                     candidates: claim::candidates(&claim, look.store),
-                    provisioned,
+                    space: claim::space(&claim, look.store),
                     claim,
                 });
-            } else {
-                immediate = true;
+                continue;
             }
+            let volume = claim::volume(&claim.volume, look.store);
+            if volume.is_none() && !ephemeral {
+                let message = format!("persistentvolume \"{}\" not found", claim.volume);
+                return Err(rejection(Plugin::VolumeZone, message));
+            }
+            needs.bound.push(volume);
         }
-        if immediate {
-            return reject("pod has unbound immediate PersistentVolumeClaims".to_owned());
+        if !needs.new.is_empty() {
+            needs.placed = claim::attachments(look.store);
         }
         needs.waiting.arrange_by_key(|waiting| waiting.claim.bytes);
         Ok(needs)
+    }
+
+    /// Notes the disks that a pod names itself.
+    fn see_disks(&mut self, template: &PodTemplate) {
+        for volume in &template.spec.volumes {
+            if let VolumeSource::Disk {
+                identity,
+                shared_read_only,
+                read_only,
+            } = &volume.source
+            {
+                self.present = true;
+                self.disks.push(Disk {
+                    identity: identity.clone(),
+                    shared_read_only: *shared_read_only,
+                    read_only: *read_only,
+                });
+            }
+        }
     }
 
     /// Whether there is nothing to ask of a node.
@@ -201,15 +223,18 @@ impl VolumeNeeds {
             return Verdict::VolumeLimit;
         }
         if filters.has(Plugin::VolumeBinding) {
+            let mut why = self.choose(facts).err().unwrap_or(0);
             for volume in &self.bound {
-                match volume {
-                    None => return Verdict::VolumeGone,
-                    Some(volume) if !reaches(volume, facts) => return Verdict::VolumeElsewhere,
-                    Some(_) => {}
-                }
+                let found = match volume {
+                    None => Verdict::GONE,
+                    Some(volume) if !reaches(volume, facts) => Verdict::ELSEWHERE,
+                    Some(_) => continue,
+                };
+                why |= found;
+                break;
             }
-            if self.choose(facts).is_none() {
-                return Verdict::NoVolume;
+            if why != 0 {
+                return Verdict::Volumes(why);
             }
         }
         if filters.has(Plugin::VolumeZone)
@@ -220,13 +245,16 @@ impl VolumeNeeds {
         Verdict::Fits
     }
 
-    /// What each waiting claim would get on a node; `None`: one would get nothing.
-    pub fn choose(&self, facts: &NodeFacts) -> Option<Vec<Choice>> {
+    /// What each waiting claim would get on a node.
+    ///
+    /// # Errors
+    /// Why one would get nothing: a bit of [`Verdict::Volumes`].
+    pub fn choose(&self, facts: &NodeFacts) -> Result<Vec<Choice>, u8> {
         let mut chosen: Vec<Choice> = Vec::new();
         for waiting in &self.waiting {
             let selected = &waiting.claim.selected_node;
             if !selected.is_empty() && *selected != facts.text {
-                return None;
+                return Err(Verdict::NONE);
             }
             let free = |volume: &&PersistentVolume| {
                 let mut others = chosen.iter();
@@ -241,17 +269,13 @@ impl VolumeNeeds {
                 .find(|volume| volume.claim.is_some() || reaches(volume, facts))
                 .filter(|volume| reaches(volume, facts))
                 .map(|volume| Choice::Volume(volume.name.clone()));
-            let provided = || {
-                let terms = waiting.provisioned.as_ref()?;
-                let here = terms.is_empty()
-                    || terms
-                        .iter()
-                        .any(|term| term_matches(term, &facts.text, &facts.labels));
-                here.then_some(Choice::Provision)
+            let choice = match found {
+                Some(volume) => volume,
+                None => provided(waiting, facts)?,
             };
-            chosen.push(found.or_else(provided)?);
+            chosen.push(choice);
         }
-        Some(chosen)
+        Ok(chosen)
     }
 
     fn disk_is_taken(&self, cache: &Cache, slot: u32, look: Look<'_>) -> bool {
@@ -282,44 +306,84 @@ impl VolumeNeeds {
         })
     }
 
-    /// Whether a driver would have more volumes on the node than its CSINode allows.
+    /// Whether a driver would have more volumes on the node than its CSINode allows. Those that only
+    /// an attachment speaks of count, too.
     fn exceeds_limit(&self, cache: &Cache, slot: u32, look: Look<'_>) -> bool {
+        if self.new.is_empty() {
+            return false;
+        }
         let facts = cache.facts(slot);
         let limits = claim::limits(&facts.text, look.store);
         if limits.is_empty() {
             return false;
         }
-        let mut there: SortedSet<(Arc<str>, Arc<str>)> = SortedSet::new();
+        let mut used: SortedSet<Handle> = SortedSet::new();
         for pod in cache.pods_on(slot) {
-            let Some(id) = cache.template_of(pod) else {
+            let (Some(id), Some(row)) = (cache.template_of(pod), look.store.pod(pod)) else {
                 continue;
             };
             let template = look.store.template(id);
             let namespace = look.symbols.text(template.namespace);
-            for volume in &template.spec.volumes {
-                if let VolumeSource::Claim { name, .. } = &volume.source
-                    && let Some(claim) = claim::find(namespace, name, look.store)
-                {
-                    there.extend(claim::attached(&claim, look.store));
+            for (name, _) in claims_of(row, template, look) {
+                if let Some(claim) = claim::find(namespace, &name, look.store) {
+                    used.extend(claim::attached(&claim, look.store));
                 }
             }
         }
-        let bound = self.bound.iter().flatten().filter_map(claim::handle);
-        let made = self.waiting.iter().filter_map(|waiting| {
-            let driver = claim::driver_of_class(&waiting.claim, look.store)?;
-            Some((driver, waiting.claim.key()))
-        });
-        let new: SortedSet<(Arc<str>, Arc<str>)> = bound
-            .chain(made)
-            .filter(|volume| !there.contains(volume))
-            .collect();
+        let from = self.placed.partition_point(|(node, _)| *node < facts.text);
+        let mut there = used.clone();
+        let here = self.placed[from..]
+            .iter()
+            .take_while(|(node, _)| *node == facts.text);
+        there.extend(here.map(|(_, handle)| handle.clone()));
         limits.iter().any(|(driver, limit)| {
-            let count = |set: &SortedSet<(Arc<str>, Arc<str>)>| {
-                set.iter().filter(|(other, _)| other == driver).count() as u64
-            };
-            count(&new) > 0 && count(&there) + count(&new) > *limit
+            let new = self
+                .new
+                .iter()
+                .filter(|it| it.0 == *driver && !used.contains(it));
+            let new = new.count() as u64;
+            let old = there.iter().filter(|it| it.0 == *driver).count() as u64;
+            new > 0 && old + new > *limit
         })
     }
+}
+
+/// The name of a volume's claim, and whether it is that of an ephemeral volume.
+pub fn claim_of(row: &PodRow, volume: &Volume, look: Look<'_>) -> Option<(Arc<str>, bool)> {
+    match &volume.source {
+        VolumeSource::Claim { name, .. } => Some((name.clone(), false)),
+        VolumeSource::Ephemeral => {
+            let pod = row.name.text(look.symbols);
+            Some((format!("{pod}-{}", volume.name).into(), true))
+        }
+        VolumeSource::EmptyDir { .. }
+        | VolumeSource::ConfigMap(..)
+        | VolumeSource::Secret(..)
+        | VolumeSource::Disk { .. }
+        | VolumeSource::Image(_)
+        | VolumeSource::Other => None,
+    }
+}
+
+/// The same of all volumes of a pod.
+fn claims_of(row: &PodRow, template: &PodTemplate, look: Look<'_>) -> Vec<(Arc<str>, bool)> {
+    let volumes = template.spec.volumes.iter();
+    volumes.filter_map(|it| claim_of(row, it, look)).collect()
+}
+
+/// Whether a claim's class makes volumes for a node, and has space for it there.
+/// Source: `binder.go` (`checkVolumeProvisions`).
+fn provided(waiting: &Waiting, facts: &NodeFacts) -> Result<Choice, u8> {
+    let terms = waiting.provisioned.as_ref().ok_or(Verdict::NONE)?;
+    let matches = |term| term_matches(term, &facts.text, &facts.labels);
+    if !terms.is_empty() && !terms.iter().any(matches) {
+        return Err(Verdict::NONE);
+    }
+    let nodes = waiting.space.as_ref();
+    if nodes.is_some_and(|nodes| !nodes.iter().any(|it| it.matches(&facts.labels))) {
+        return Err(Verdict::SPACE);
+    }
+    Ok(Choice::Provision)
 }
 
 /// Pods that are placed and use a claim.
@@ -355,24 +419,63 @@ pub fn reserve(claim: &Claim, choice: &Choice, node: &str, store: &mut Store) {
     }
 }
 
-/// Whether all claims of a pod are bound.
-pub fn are_bound(row: &PodRow, look: Look<'_>) -> bool {
-    let template = look.store.template(row.template);
-    let namespace = look.symbols.text(template.namespace);
-    let pod = row.name.text(look.symbols);
-    template.spec.volumes.iter().all(|volume| {
-        let name: Arc<str> = match &volume.source {
-            VolumeSource::Claim { name, .. } => name.clone(),
-            VolumeSource::Ephemeral => format!("{pod}-{}", volume.name).into(),
-            VolumeSource::EmptyDir { .. }
-            | VolumeSource::ConfigMap(..)
-            | VolumeSource::Secret(..)
-            | VolumeSource::Disk { .. }
-            | VolumeSource::Image(_)
-            | VolumeSource::Other => return true,
+/// What a pod on its way to a node waits for: its claims and what was chosen for them.
+#[derive(Clone, Debug)]
+pub struct Awaited {
+    /// When it has waited for too long.
+    pub until: SimTime,
+    /// Claims by namespace and name.
+    pub claims: Vec<(Arc<str>, Arc<str>, Choice)>,
+}
+
+/// Whether all claims that a pod waits for are bound.
+/// Source: `binder.go` (`checkBindings`).
+///
+/// # Errors
+/// Why they will not be as it was chosen.
+pub fn are_bound(awaited: &Awaited, facts: &NodeFacts, store: &Store) -> Result<bool, String> {
+    let affinity = |volume: &PersistentVolume| {
+        if reaches(volume, facts) {
+            return Ok(());
+        }
+        Err(format!(
+            "pv \"{}\" node affinity doesn't match node \"{}\": no matching NodeSelectorTerms",
+            volume.name, facts.text
+        ))
+    };
+    for (namespace, name, choice) in &awaited.claims {
+        let claim = claim::find(namespace, name, store);
+        let gone =
+            |what: &str| format!("{what}: persistentvolumeclaim \"{namespace}/{name}\" not found");
+        let claim = match choice {
+            Choice::Volume(volume) => {
+                let check = "failed to check binding";
+                let found = claim::volume(volume, store);
+                let found = found
+                    .ok_or_else(|| format!("{check}: persistentvolume \"{volume}\" not found"))?;
+                let claim = claim.ok_or_else(|| gone(check))?;
+                affinity(&found)?;
+                if found.claim_uid.is_empty() {
+                    return Err(format!("ClaimRef got reset for pv \"{volume}\""));
+                }
+                claim
+            }
+            Choice::Provision => {
+                let claim = claim.ok_or_else(|| gone("failed to check provisioning pvc"))?;
+                if claim.selected_node != facts.text {
+                    return Err(format!("provisioning failed for PVC \"{name}\""));
+                }
+                if let Some(volume) = claim::volume(&claim.volume, store) {
+                    affinity(&volume)?;
+                }
+                claim
+            }
         };
-        claim::find(namespace, &name, look.store).is_some_and(|claim| claim.is_bound())
-    })
+        if !claim.is_bound() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether a volume's node affinity allows a node.
@@ -393,10 +496,16 @@ fn zoned(volume: &PersistentVolume, facts: &NodeFacts) -> bool {
     {
         return true;
     }
-    TOPOLOGY_LABELS.iter().all(|key| {
+    TOPOLOGY_LABELS.iter().enumerate().all(|(place, key)| {
         let Some(zones) = label(&volume.labels, key) else {
             return true;
         };
-        label(&facts.labels, key).is_some_and(|zone| zones.split("__").any(|one| one == &**zone))
+        if zones.split("__").any(|one| one.trim().is_empty()) {
+            return true;
+        }
+        // A node may have the new name where the volume has the old one.
+        let zone =
+            label(&facts.labels, key).or_else(|| label(&facts.labels, TOPOLOGY_LABELS[place % 2]));
+        zone.is_some_and(|zone| zones.split("__").any(|one| one.trim() == &**zone))
     })
 }

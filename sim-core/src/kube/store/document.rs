@@ -128,11 +128,12 @@ pub struct Documents {
 }
 
 /// Resources whose writes the volume controller hears of.
-const STORAGE: [&str; 4] = [
+const STORAGE: [&str; 5] = [
     "persistentvolumeclaims",
     "persistentvolumes",
     "storageclasses.storage.k8s.io",
     "csinodes.storage.k8s.io",
+    "csistoragecapacities.storage.k8s.io",
 ];
 
 /// Resource of the attachments of volumes to nodes.

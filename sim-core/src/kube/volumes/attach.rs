@@ -26,15 +26,16 @@ use crate::kube::heartbeat::tick_after;
 use crate::kube::kubelet;
 use crate::kube::rows::node::{ConditionStatus, TAINT_OUT_OF_SERVICE};
 use crate::kube::rows::{NodeId, PodId};
+use crate::kube::scheduler::matcher::Look;
+use crate::kube::scheduler::volumes::claim_of;
 use crate::kube::store::document::{ATTACHMENTS, DocumentKey};
 use crate::kube::store::events::Message;
 use crate::kube::store::{Change, Store};
-use crate::kube::template::PodTemplate;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 use crate::substrate::profile::storage::{self, StorageDriver};
 
-use super::claim::{self, AccessMode, PersistentVolume};
+use super::claim::{self, AccessMode, DRIVERS, PersistentVolume};
 
 /// Time between two looks. Source: `attach_detach_controller.go` (`reconcilerLoopPeriod`).
 const PERIOD: SimDuration = SimDuration::from_millis(100);
@@ -45,9 +46,6 @@ const UNMOUNT_WAIT_MAX: SimDuration = SimDuration::from_secs(6 * 60);
 const COMPONENT: &str = "attachdetach-controller";
 /// Source of its trace lines.
 const SOURCE: &str = "kube.attach-detach";
-/// Resource of the objects that say what is to be attached where.
-/// Resource of the drivers' descriptions.
-const DRIVERS: &str = "csidrivers.storage.k8s.io";
 
 /// A volume on a node.
 type Place = (Arc<str>, NodeId);
@@ -64,8 +62,6 @@ enum State {
 #[derive(Clone, Debug)]
 struct Attachment {
     state: State,
-    /// Whether the node says that it is in use.
-    mounted: bool,
     /// Since when nobody wants it there.
     unwanted: Option<SimTime>,
     /// The object in the API.
@@ -79,8 +75,6 @@ struct User {
     volumes: Vec<Arc<str>>,
     namespace: Symbol,
     name: Name,
-    /// Whether it was said that a volume of its is on another node.
-    told: bool,
 }
 
 /// The controller.
@@ -88,6 +82,10 @@ struct User {
 pub struct AttachDetach {
     attachments: SortedMap<Place, Attachment>,
     users: SortedMap<PodId, User>,
+    /// Where it was said that a volume is on another node.
+    told: SortedSet<Place>,
+    /// Pods on nodes that have claims without a volume.
+    unbound: SortedSet<PodId>,
     pass_at: Option<SimTime>,
 }
 
@@ -123,7 +121,41 @@ impl AttachDetach {
         for pod in pods {
             self.pod_placed(pod, turn);
         }
+        self.take_over(turn);
         if !self.attachments.is_empty() {
+            self.wake(turn);
+        }
+    }
+
+    /// Takes over what attachments say is attached, whether or not a pod there uses it: the
+    /// controller looks at these when it starts only.
+    /// Source: `attach_detach_controller.go` (`populateActualStateOfWorld`,
+    /// `processVolumeAttachments`).
+    pub fn take_over(&mut self, turn: &mut Turn<'_, '_>) {
+        let all = turn.store.documents().of(ATTACHMENTS);
+        let all: Vec<(DocumentKey, Place, bool)> = all
+            .filter_map(|(key, document)| {
+                let text = |path: &[&str]| document.value.str_at(path);
+                let volume = text(&["spec", "source", "persistentVolumeName"])?;
+                let node = turn.ctx.symbols.get(text(&["spec", "nodeName"])?)?;
+                let place = (volume.into(), turn.store.node_named(node)?);
+                let attached = document.value.path(&["status", "attached"])?.as_bool()?;
+                Some((key.clone(), place, attached))
+            })
+            .collect();
+        for (key, place, attached) in all {
+            if self.attachments.contains_key(&place) {
+                continue;
+            }
+            if attached {
+                turn.store.set_attached(&place, true);
+            }
+            let attachment = Attachment {
+                state: State::Attached,
+                unwanted: None,
+                key,
+            };
+            self.attachments.insert(place, attachment);
             self.wake(turn);
         }
     }
@@ -139,23 +171,41 @@ impl AttachDetach {
         if !template.claims {
             return;
         }
-        let template = template.clone();
-        let name = row.name.text(turn.ctx.symbols);
-        let namespace = turn.ctx.symbols.text(template.namespace).to_owned();
-        let volumes = attachable(&template, &namespace, &name, turn.store);
-        let volumes: Vec<Arc<str>> = volumes.into_iter().map(|(_, volume)| volume).collect();
+        let namespace = template.namespace;
+        let look = Look {
+            store: turn.store,
+            symbols: turn.ctx.symbols,
+        };
+        let claimed = claimed(pod, look);
+        if claimed.iter().any(|(_, found)| found.is_err()) {
+            self.unbound.insert(pod);
+        }
+        let found = claimed.into_iter().filter_map(|(_, found)| found.ok());
+        let volumes = found.filter(|it| attaches(it, turn.store));
+        let volumes: Vec<Arc<str>> = volumes.map(|it| it.name).collect();
         if volumes.is_empty() {
             return;
         }
         let user = User {
             node,
             volumes,
-            namespace: template.namespace,
+            namespace,
             name: row.name,
-            told: false,
         };
+        if talks(node, turn) {
+            for volume in &user.volumes {
+                turn.store.set_in_use((volume.clone(), node), true);
+            }
+        }
         self.users.insert(pod, user);
         self.wake(turn);
+    }
+
+    /// Claims or volumes were written: pods that waited for them are looked at again.
+    pub fn storage_written(&mut self, turn: &mut Turn<'_, '_>) {
+        for pod in std::mem::take(&mut self.unbound) {
+            self.pod_placed(pod, turn);
+        }
     }
 
     /// A pod has ended or is gone. Its node has unmounted what it used, unless nobody hears of the
@@ -164,14 +214,15 @@ impl AttachDetach {
         let Some(user) = self.users.remove(&pod) else {
             return;
         };
-        let machine = turn.store.node(user.node).map(|row| row.machine);
-        let talks = machine
-            .and_then(|machine| turn.ctx.machines.machine(machine))
-            .is_some_and(|row| row.is_on() && row.connected);
+        let talks = talks(user.node, turn);
         for volume in user.volumes {
-            let used = self.is_used(&volume, user.node);
-            if let Some(attachment) = self.attachments.get_mut(&(volume, user.node)) {
-                attachment.mounted = used || !talks && attachment.mounted;
+            let place = (volume, user.node);
+            if self.is_used(&place.0, place.1) {
+                continue;
+            }
+            self.told.remove(&place);
+            if talks {
+                turn.store.set_in_use(place, false);
             }
         }
         self.wake(turn);
@@ -179,26 +230,23 @@ impl AttachDetach {
 
     /// A node reports again: it has unmounted what no pod there uses.
     pub(in crate::kube) fn node_updated(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
-        let here: Vec<Arc<str>> = self
-            .attachments
-            .keys()
-            .filter(|(_, other)| *other == node)
-            .map(|(volume, _)| volume.clone())
-            .collect();
-        if here.is_empty() {
+        let ready = turn.store.node(node).map(|row| row.ready());
+        if ready != Some(ConditionStatus::True) {
+            self.wake_if_attached(node, turn);
             return;
         }
-        let ready = turn
-            .store
-            .node(node)
-            .is_some_and(|row| row.ready() == ConditionStatus::True);
-        for volume in here.into_iter().filter(|_| ready) {
-            let used = self.is_used(&volume, node);
-            if let Some(attachment) = self.attachments.get_mut(&(volume, node)) {
-                attachment.mounted &= used;
+        for volume in turn.store.in_use_on(node) {
+            if !self.is_used(&volume, node) {
+                turn.store.set_in_use((volume, node), false);
             }
         }
-        self.wake(turn);
+        self.wake_if_attached(node, turn);
+    }
+
+    fn wake_if_attached(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        if self.attachments.keys().any(|(_, other)| *other == node) {
+            self.wake(turn);
+        }
     }
 
     fn is_used(&self, volume: &Arc<str>, node: NodeId) -> bool {
@@ -260,7 +308,7 @@ impl AttachDetach {
         match attachment.state {
             State::Attaching(until) if until <= now => {
                 attachment.state = State::Attached;
-                attachment.mounted = used;
+                turn.store.set_in_use(place.clone(), used);
                 let key = attachment.key.clone();
                 self.attached(place, &key, turn);
             }
@@ -269,10 +317,8 @@ impl AttachDetach {
                 self.attachments.remove(place);
                 turn.store.remove_document(&key);
                 note("detached", place, None, turn);
-                for user in self.users.values_mut() {
-                    if user.volumes.contains(&place.0) {
-                        user.told = false;
-                    }
+                if turn.store.node(place.1).is_none() {
+                    turn.store.set_in_use(place.clone(), false);
                 }
             }
             State::Attaching(_) | State::Detaching(_) => {}
@@ -287,13 +333,14 @@ impl AttachDetach {
                 });
                 let ready = node.is_some_and(|row| row.ready() == ConditionStatus::True);
                 let forced = !ready && since + UNMOUNT_WAIT_MAX <= now;
-                if attachment.mounted && !gone && !forced {
+                let mounted = turn.store.is_in_use(place);
+                if mounted && !gone && !forced {
                     return;
                 }
                 let took = claim::volume(&place.0, turn.store)
                     .map_or(storage::BLOCK, |found| profile(&found))
                     .detach;
-                let rule = (attachment.mounted && !gone).then_some(Rule {
+                let rule = (mounted && !gone).then_some(Rule {
                     key: "max-wait-for-unmount-duration",
                     value: UNMOUNT_WAIT_MAX,
                 });
@@ -348,7 +395,7 @@ impl AttachDetach {
                 .keys()
                 .any(|(other, node)| other == volume && *node != user.node);
             if elsewhere && is_for_one_node(&found) {
-                self.refuse(pod, &user, volume, turn);
+                self.refuse(&place, turn);
                 continue;
             }
             let Some(key) = make_object(&place, &found, turn) else {
@@ -358,7 +405,6 @@ impl AttachDetach {
             let state = State::Attaching(turn.now() + span);
             let attachment = Attachment {
                 state,
-                mounted: false,
                 unwanted: None,
                 key,
             };
@@ -367,56 +413,58 @@ impl AttachDetach {
         }
     }
 
+    /// Tells the pods of a node, once, that another node has a volume.
     /// Source: `reconciler.go` (`reportMultiAttachError`).
-    fn refuse(&mut self, pod: PodId, user: &User, volume: &Arc<str>, turn: &mut Turn<'_, '_>) {
-        if user.told {
+    fn refuse(&mut self, place: &Place, turn: &mut Turn<'_, '_>) {
+        if !self.told.insert(place.clone()) {
             return;
         }
-        if let Some(user) = self.users.get_mut(&pod) {
-            user.told = true;
-        }
-        let others: Vec<&User> = self
-            .users
-            .iter()
-            .filter(|(other, it)| **other != pod && it.volumes.contains(volume))
+        let (volume, node) = place;
+        let has = |it: &User| self.attachments.contains_key(&(volume.clone(), it.node));
+        let all = self.users.iter();
+        let all = all.filter(|(_, it)| it.volumes.contains(volume));
+        let (mine, others): (Vec<_>, Vec<_>) = all.partition(|(_, it)| it.node == *node);
+        let others: Vec<&User> = others
+            .into_iter()
             .map(|(_, it)| it)
+            .filter(|it| has(it))
             .collect();
-        let near: SortedSet<String> = others
-            .iter()
-            .filter(|it| it.namespace == user.namespace)
-            .map(|it| it.name.text(turn.ctx.symbols).to_string())
-            .collect();
-        let far = others.len() - near.len();
-        let cause = if others.is_empty() {
-            "Volume is already exclusively attached to one node and can't be attached to another"
-                .to_owned()
-        } else if near.is_empty() {
-            format!("Volume is already used by {far} pod(s) in different namespaces")
-        } else {
-            let names: Vec<String> = near.into_iter().collect();
-            let names = names.join(", ");
-            if far == 0 {
-                format!("Volume is already used by pod(s) {names}")
-            } else {
-                format!(
-                    "Volume is already used by pod(s) {names} and {far} pod(s) in different namespaces"
-                )
+        for (pod, user) in mine {
+            let near = others.iter().filter(|it| it.namespace == user.namespace);
+            let near: SortedSet<String> = near
+                .map(|it| it.name.text(turn.ctx.symbols).to_string())
+                .collect();
+            let far = others.len() - near.len();
+            let near: Vec<String> = near.into_iter().collect();
+            let near = near.join(", ");
+            let text = match (near.is_empty(), far) {
+                (true, 0) => {
+                    "exclusively attached to one node and can't be attached to another".to_owned()
+                }
+                (true, _) => format!("used by {far} pod(s) in different namespaces"),
+                (false, 0) => format!("used by pod(s) {near}"),
+                (false, _) => {
+                    format!("used by pod(s) {near} and {far} pod(s) in different namespaces")
+                }
+            };
+            let text =
+                format!("Multi-Attach error for volume \"{volume}\" Volume is already {text}");
+            if let Some(object) = turn.pod_object(*pod) {
+                let message = Message::Text(text.into());
+                turn.warning(object, COMPONENT, "FailedAttachVolume", message);
             }
-        };
-        let text = format!("Multi-Attach error for volume \"{volume}\" {cause}");
-        if let Some(object) = turn.pod_object(pod) {
-            let message = Message::Text(text.into());
-            turn.warning(object, COMPONENT, "FailedAttachVolume", message);
+            let subject = Name::plain(turn.ctx.symbols.intern(volume));
+            let detail = Detail::To(user.name);
+            turn.note(SOURCE, "multi-attach", "volume", subject, detail);
         }
-        let subject = Name::plain(turn.ctx.symbols.intern(volume));
-        turn.note(
-            SOURCE,
-            "multi-attach",
-            "volume",
-            subject,
-            Detail::To(user.name),
-        );
     }
+}
+
+/// Whether a node's kubelet says what it uses.
+fn talks(node: NodeId, turn: &Turn<'_, '_>) -> bool {
+    let machine = turn.store.node(node).map(|row| row.machine);
+    let machine = machine.and_then(|machine| turn.ctx.machines.machine(machine));
+    machine.is_some_and(|row| row.is_on() && row.connected)
 }
 
 /// Whether one node only may have a volume.
@@ -439,36 +487,37 @@ pub fn uses_claims(spec: &PodSpec) -> bool {
     })
 }
 
-/// Volumes of a pod that must be attached before it can start, those of bound claims whose driver
-/// attaches: by their names in the pod and of their own.
-pub fn attachable(
-    template: &PodTemplate,
-    namespace: &str,
-    pod: &str,
-    store: &Store,
-) -> Vec<(Arc<str>, Arc<str>)> {
-    let mut volumes = Vec::new();
-    for volume in &template.spec.volumes {
-        let name: Arc<str> = match &volume.source {
-            VolumeSource::Claim { name, .. } => name.clone(),
-            VolumeSource::Ephemeral => format!("{pod}-{}", volume.name).into(),
-            VolumeSource::EmptyDir { .. }
-            | VolumeSource::ConfigMap(..)
-            | VolumeSource::Secret(..)
-            | VolumeSource::Disk { .. }
-            | VolumeSource::Image(_)
-            | VolumeSource::Other => continue,
+/// Volumes of a pod's claims, by their names in the pod, or why there is none.
+/// Source: `pkg/kubelet/volumemanager/populator/desired_state_of_world_populator.go`
+/// (`createVolumeSpec`).
+pub fn claimed(pod: PodId, look: Look<'_>) -> Vec<(Arc<str>, Result<PersistentVolume, String>)> {
+    let Look { store, symbols } = look;
+    let Some(row) = store.pod(pod) else {
+        return Vec::new();
+    };
+    let template = store.template(row.template);
+    let namespace = symbols.text(template.namespace);
+    let volumes = template.spec.volumes.iter().filter_map(|volume| {
+        let (name, ephemeral) = claim_of(row, volume, look)?;
+        let error = |why: String| format!("error processing PVC {namespace}/{name}: {why}");
+        let found = match claim::find(namespace, &name, store) {
+            None => Err(error(format!(
+                "failed to fetch PVC from API server: persistentvolumeclaims \"{name}\" not found"
+            ))),
+            Some(found) if &*found.phase != "Bound" => Err(error("PVC is not bound".to_owned())),
+            Some(found) if ephemeral && !claim::is_of_pod(&found, pod, look) => {
+                Err(claim::not_of_pod(&found, &row.name.text(symbols)))
+            }
+            Some(found) => claim::volume(&found.volume, store).ok_or_else(|| {
+                let volume = &found.volume;
+                error(format!(
+                    "failed to fetch PV {volume} from API server: persistentvolumes \"{volume}\" not found"
+                ))
+            }),
         };
-        let found = claim::find(namespace, &name, store)
-            .filter(claim::Claim::is_bound)
-            .and_then(|claim| claim::volume(&claim.volume, store));
-        if let Some(found) = found
-            && attaches(&found, store)
-        {
-            volumes.push((volume.name.clone(), found.name));
-        }
-    }
-    volumes
+        Some((volume.name.clone(), found))
+    });
+    volumes.collect()
 }
 
 /// What a volume's driver does.
@@ -481,7 +530,7 @@ fn profile(volume: &PersistentVolume) -> StorageDriver {
 
 /// Whether a volume's driver attaches: `CSIDriver.spec.attachRequired`; without such an object, as
 /// the drivers known by their names do.
-fn attaches(volume: &PersistentVolume, store: &Store) -> bool {
+pub fn attaches(volume: &PersistentVolume, store: &Store) -> bool {
     let Some((driver, _)) = &volume.csi else {
         return false;
     };

@@ -85,7 +85,7 @@ impl VolumeController {
     /// Looks at a claim.
     pub(super) fn sync_claim(&mut self, name: &ClaimName, turn: &mut Turn<'_, '_>) {
         let Some(claim) = claim::find(&name.0, &name.1, turn.store) else {
-            self.forget(name);
+            self.forget(name, turn);
             let volumes = claim::volumes(turn.store).into_iter();
             for volume in volumes.filter(|volume| volume.claim.as_ref() == Some(name)) {
                 self.sync_volume(&volume.name, turn);

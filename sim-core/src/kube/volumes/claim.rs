@@ -12,10 +12,13 @@ use crate::base::quantity::Quantity;
 use crate::base::rng::Seed;
 use crate::base::time::SimTime;
 use crate::kube::apiserver::template::selector;
-use crate::kube::render::{time, uid, uid_text};
+use crate::kube::render::{pod_uid, time, uid, uid_text};
+use crate::kube::rows::PodId;
+use crate::kube::rows::read;
+use crate::kube::scheduler::matcher::Look;
 use crate::kube::selector::Selector;
 use crate::kube::store::Store;
-use crate::kube::store::document::DocumentKey;
+use crate::kube::store::document::{ATTACHMENTS, DocumentKey};
 use crate::manifest::value::Value;
 
 /// Resource of claims.
@@ -26,6 +29,10 @@ pub const VOLUMES: &str = "persistentvolumes";
 pub const CLASSES: &str = "storageclasses.storage.k8s.io";
 /// Resource of the nodes' drivers.
 pub const CSI_NODES: &str = "csinodes.storage.k8s.io";
+/// Resource of the drivers' descriptions.
+pub const DRIVERS: &str = "csidrivers.storage.k8s.io";
+/// Resource of what space drivers have.
+pub const CAPACITIES: &str = "csistoragecapacities.storage.k8s.io";
 /// Finalizer of claims: they stay while a pod uses them.
 /// Source: `pkg/volume/util/finalizer.go`.
 pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
@@ -515,17 +522,80 @@ pub fn driver_of_class(claim: &Claim, store: &Store) -> Option<Arc<str>> {
     Some(driver.map_or(name, |(_, driver)| driver).into())
 }
 
-/// Driver and handle of a volume.
-pub fn handle(volume: &PersistentVolume) -> Option<(Arc<str>, Arc<str>)> {
-    volume.csi.clone()
-}
-
-/// Driver and handle that a claim takes on its pod's node.
+/// Driver and handle that a claim takes on its pod's node; of its class where its volume is not
+/// there. Source: `pkg/scheduler/framework/plugins/nodevolumelimits/csi.go` (`getCSIDriverInfo`).
 pub fn attached(claim: &Claim, store: &Store) -> Option<(Arc<str>, Arc<str>)> {
-    if claim.is_bound() {
-        return volume(&claim.volume, store)?.csi;
+    if let Some(volume) = volume(&claim.volume, store) {
+        return volume.csi;
     }
     Some((driver_of_class(claim, store)?, claim.key()))
+}
+
+/// Driver and handle of what is attached, or is to be, with the node before it; by node.
+/// Source: as above (`getNodeVolumeAttachmentInfo`).
+pub fn attachments(store: &Store) -> Vec<(Arc<str>, (Arc<str>, Arc<str>))> {
+    let all = store.documents().of(ATTACHMENTS);
+    let mut list: Vec<_> = all
+        .filter_map(|(_, document)| {
+            let text = |path: &[&str]| document.value.str_at(path);
+            let volume = text(&["spec", "source", "persistentVolumeName"])?;
+            let volume = store.documents().get(&key(VOLUMES, "", volume))?;
+            let handle = volume.value.str_at(&["spec", "csi", "volumeHandle"])?;
+            let attacher = text(&["spec", "attacher"])?;
+            Some((
+                text(&["spec", "nodeName"])?.into(),
+                (attacher.into(), handle.into()),
+            ))
+        })
+        .collect();
+    list.arrange();
+    list
+}
+
+/// Nodes for which a claim's driver says that it has enough space; `None`: it does not say.
+/// Source: `pkg/scheduler/framework/plugins/volumebinding/binder.go` (`hasEnoughCapacity`).
+pub fn space(claim: &Claim, store: &Store) -> Option<Vec<Selector>> {
+    let driver = class(&claim.class, store)?.str_at(&["provisioner"])?;
+    let driver = store.documents().get(&key(DRIVERS, "", driver))?;
+    if driver.value.path(&["spec", "storageCapacity"])?.as_bool() != Some(true) {
+        return None;
+    }
+    let all = store.documents().of(CAPACITIES);
+    let enough = all.filter_map(|(_, document)| {
+        let nodes = document.value.get("nodeTopology")?;
+        let fits = document.value.str_at(&["storageClassName"]) == Some(&*claim.class)
+            && capacity_limit(&document.value)? >= claim.bytes;
+        fits.then(|| label_selector(nodes))
+    });
+    Some(enough.collect())
+}
+
+/// The largest volume for which there is space, bytes. Source: as above (`volumeLimit`).
+pub fn capacity_limit(value: &Value) -> Option<i128> {
+    let key = ["maximumVolumeSize", "capacity"]
+        .into_iter()
+        .find(|key| value.get(key).is_some())?;
+    Some(bytes(value, &[key]))
+}
+
+/// Whether a claim is that of an ephemeral volume of a pod.
+/// Source: `staging/src/k8s.io/component-helpers/storage/ephemeral/ephemeral.go` (`VolumeIsForPod`).
+pub fn is_of_pod(claim: &Claim, pod: PodId, look: Look<'_>) -> bool {
+    let documents = look.store.documents();
+    let Some(document) = documents.get(&key(CLAIMS, &claim.namespace, &claim.name)) else {
+        return false;
+    };
+    let mut owners = read::list(&document.value, &["metadata", "ownerReferences"]).iter();
+    let owner = owners.find(|it| read::truth(it, &["controller"]));
+    let uid = pod_uid(pod, look.store, look.symbols);
+    owner.is_some_and(|it| it.str_at(&["uid"]) == uid.as_deref())
+}
+
+/// What is said of a claim that is not a pod's. Source: as above.
+pub fn not_of_pod(claim: &Claim, pod: &str) -> String {
+    let namespace = &claim.namespace;
+    let name = &claim.name;
+    format!("PVC {namespace}/{name} was not created for pod {namespace}/{pod} (pod is not owner)")
 }
 
 /// Volumes that a node's drivers can attach, by driver.

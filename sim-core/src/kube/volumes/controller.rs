@@ -13,9 +13,11 @@ use crate::base::name::Name;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::Detail;
+use crate::kube::controllers::hands::RETRY;
 use crate::kube::controllers::stateful_set::claims::pod_reference;
 use crate::kube::event::Event;
 use crate::kube::rows::{PodId, read};
+use crate::kube::scheduler::matcher::Look;
 use crate::kube::selector::label;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::store::events::Message;
@@ -59,8 +61,8 @@ pub struct VolumeController {
     pub(super) growing: SortedMap<ClaimName, i128>,
     /// Claims that are being deleted while pods use them.
     deleting: SortedSet<ClaimName>,
-    /// Pods whose ephemeral volumes have no claims yet.
-    ephemeral: SortedSet<PodId>,
+    /// Pods whose ephemeral volumes have no claims yet: when to look, after how many failures.
+    ephemeral: SortedMap<PodId, (SimTime, u32)>,
     sync_at: Option<SimTime>,
     /// Since when it runs: its looks at everything are counted from then.
     started: SimTime,
@@ -83,35 +85,75 @@ impl VolumeController {
             template.claims && volumes.any(|it| matches!(it.source, VolumeSource::Ephemeral))
         });
         if is_ephemeral {
-            self.ephemeral.insert(pod);
+            self.ephemeral.insert(pod, (turn.now(), 0));
             self.touched(turn);
         }
     }
 
-    /// Makes the claims of a pod's ephemeral volumes; they go with the pod.
-    fn make_claims(pod: PodId, turn: &mut Turn<'_, '_>) {
+    /// Makes the claims of pods' ephemeral volumes, as far as it is time to look at them.
+    fn make_all(&mut self, turn: &mut Turn<'_, '_>) {
+        let now = turn.now();
+        let (due, later): (SortedMap<_, _>, SortedMap<_, _>) = std::mem::take(&mut self.ephemeral)
+            .into_iter()
+            .partition(|(_, (at, _))| *at <= now);
+        self.ephemeral = later;
+        for (pod, (_, failures)) in due {
+            if Self::make_claims(pod, turn).is_none() {
+                let (first, longest) = RETRY;
+                let wait = first.saturating_mul(1 << failures.min(18)).min(longest);
+                self.ephemeral.insert(pod, (now + wait, failures + 1));
+            }
+        }
+        if let Some((at, _)) = self.ephemeral.values().min().copied() {
+            self.wake(at, turn);
+        }
+    }
+
+    /// A claim is gone: a pod whose ephemeral volume it was gets another one.
+    fn replace(&mut self, name: &ClaimName, turn: &mut Turn<'_, '_>) {
+        let dashes = name.1.match_indices('-');
+        let pods = dashes.filter_map(|(at, _)| {
+            turn.store
+                .pod_named(&name.0, name.1.get(..at)?, turn.ctx.symbols)
+        });
+        let pods: Vec<PodId> = pods.collect();
+        for pod in pods {
+            self.pod_created(pod, turn);
+        }
+    }
+
+    /// Makes the claims of a pod's ephemeral volumes; they go with the pod. `None`: one has a claim
+    /// that is not its own.
+    fn make_claims(pod: PodId, turn: &mut Turn<'_, '_>) -> Option<()> {
         let Some(row) = turn.store.pod(pod).filter(|row| !row.is_terminating()) else {
-            return;
+            return Some(());
         };
         let name = row.name.text(turn.ctx.symbols);
         let template = turn.store.template(row.template).clone();
         let namespace = turn.ctx.symbols.text(template.namespace).to_owned();
-        let Some(mut owner) = pod_reference(pod, turn) else {
-            return;
-        };
+        let mut owner = pod_reference(pod, turn)?;
         owner.set("blockOwnerDeletion", true.into());
         owner.set("controller", true.into());
         for volume in read::list(&template.document, &["spec", "volumes"]) {
             let Some(wanted) = volume.path(&["ephemeral", "volumeClaimTemplate"]) else {
                 continue;
             };
-            let key = key(
-                CLAIMS,
-                &namespace,
-                &format!("{name}-{}", read::text(volume, &["name"])),
-            );
-            if turn.store.documents().get(&key).is_some() {
-                continue;
+            let volume = read::text(volume, &["name"]);
+            let key = key(CLAIMS, &namespace, &format!("{name}-{volume}"));
+            if let Some(found) = claim::find(&namespace, &key.name, turn.store) {
+                let look = Look {
+                    store: turn.store,
+                    symbols: turn.ctx.symbols,
+                };
+                if claim::is_of_pod(&found, pod, look) {
+                    continue;
+                }
+                let why = claim::not_of_pod(&found, &name);
+                let text = format!("ephemeral volume {volume}: {why}");
+                let object = turn.pod_object(pod)?;
+                let message = Message::Text(text.into());
+                turn.warning(object, "ephemeral_volume", "FailedBinding", message);
+                return None;
             }
             let mut value = claim::of_template(wanted, &key);
             value.set_path(
@@ -122,6 +164,7 @@ impl VolumeController {
             let now = turn.now();
             turn.store.add_document(key, value, 0, now);
         }
+        Some(())
     }
 
     /// A pod that used claims is gone: claims that wait for it may go.
@@ -158,9 +201,7 @@ impl VolumeController {
         if self.sync_at == Some(turn.now()) {
             self.sync_at = None;
         }
-        for pod in std::mem::take(&mut self.ephemeral) {
-            Self::make_claims(pod, turn);
-        }
+        self.make_all(turn);
         let written = turn.store.documents_mut().take_storage();
         let of =
             |resource: &'static str| written.iter().filter(move |key| *key.resource == *resource);
@@ -215,7 +256,8 @@ impl VolumeController {
     }
 
     /// A claim is gone.
-    pub(super) fn forget(&mut self, name: &ClaimName) {
+    pub(super) fn forget(&mut self, name: &ClaimName, turn: &mut Turn<'_, '_>) {
+        self.replace(name, turn);
         self.settled(name);
         self.growing.remove(name);
         self.deleting.remove(name);

@@ -3,7 +3,7 @@
 
 use crate::base::name::Name;
 use crate::kube::apiserver::admission::{limits, quota};
-use crate::kube::render::{uid, uid_text};
+use crate::kube::render::pod_uid;
 use crate::kube::rows::stateful_set::StatefulSetPart;
 use crate::kube::rows::{PodId, ReplicaSetId, read};
 use crate::kube::store::document::DocumentKey;
@@ -188,24 +188,13 @@ pub fn condemn(
 
 /// An owner's reference to a pod.
 pub fn pod_reference(pod: PodId, turn: &Turn<'_, '_>) -> Option<Value> {
-    let row = turn.store.pod(pod)?;
-    let namespace = turn
-        .ctx
-        .symbols
-        .text(turn.store.template(row.template).namespace);
-    let name = row.name.text(turn.ctx.symbols);
-    let uid = uid(
-        turn.ctx.seed,
-        "pods",
-        namespace,
-        &name,
-        u64::from(row.created_s),
-    );
+    let name = turn.store.pod(pod)?.name.text(turn.ctx.symbols);
+    let uid = pod_uid(pod, turn.store, turn.ctx.symbols)?;
     Some(Value::object([
         ("apiVersion", Value::from("v1")),
         ("kind", "Pod".into()),
         ("name", name.into()),
-        ("uid", uid_text(uid).into()),
+        ("uid", Value::String(uid)),
     ]))
 }
 
