@@ -76,7 +76,7 @@ const FIRST: u32 = 2_000;
 /// Numbers that each row has for itself.
 const STRIDE: u32 = 16;
 /// Memory of the process that holds namespaces, in bytes.
-const HOLDER_RSS: u64 = 256 << 10;
+pub const HOLDER_RSS: u64 = 256 << 10;
 /// Memory of the process that keeps a sandbox's containers, in bytes.
 const SHIM_RSS: u64 = 12 << 20;
 /// Adjustment of the process that holds namespaces. Source: containerd `internal/cri`.

@@ -4,6 +4,7 @@
 
 use crate::api::kube::object::KubeSpec;
 use crate::api::kube::pod::PodTemplate as ApiTemplate;
+use crate::base::sentence::catalogue;
 use crate::kube::controllers::quota;
 use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::turn::Turn;
@@ -35,6 +36,11 @@ impl ApiServer {
             row,
         } = target(object, namespace, turn)?;
         let (kind, key) = (asked.kind, asked.key.clone());
+        let whole = ["spec", "resources"];
+        if asked.value.path(&whole) != current.path(&whole) {
+            let why = catalogue::NOT_MODELLED.with(&[("what", &"resizing spec.resources")]);
+            return Err(Refusal::forbidden(kind, &key.name, why));
+        }
         let mut value = current.clone();
         let mut causes = take(&asked.value, &mut value);
         let parsed = parse(&value, namespace, Old::Stored, turn)?;

@@ -25,7 +25,9 @@ use crate::kube::rows::{NodeId, PodId};
 use crate::kube::template::{PodTemplate, QosClass, TemplateId};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
+use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::Order;
+use crate::substrate::process::HOLDER_RSS;
 
 use super::admission::Admission;
 use super::desk::{Desk, Report, naming, sentence};
@@ -289,7 +291,7 @@ fn restarts(container: &Value, old: &Value, new: &Value) -> bool {
     })
 }
 
-/// Why a memory limit cannot be lowered while its container runs on: it uses more.
+/// Why memory limits cannot be lowered while containers run on: they use as much.
 /// Source: `pkg/kubelet/kuberuntime/kuberuntime_manager.go` (`validateMemoryResizeAction`).
 fn too_small(
     worker: &Worker,
@@ -304,23 +306,57 @@ fn too_small(
         let quantity = crate::base::quantity::Quantity::parse(&text).ok()?;
         u64::try_from(quantity.value()).ok()
     };
-    (0..worker.containers.len()).find_map(|index| {
+    let (machines, now) = (desk.ctx.machines, desk.now());
+    let used = |container| machines.container_memory(container, now).current();
+    let sandbox = worker.sandbox?;
+    let all = machines.containers_in(sandbox).map(|(id, _)| used(id));
+    let mut whole: u64 = all.fold(HOLDER_RSS, u64::saturating_add);
+    let (mut looks, mut low) = (false, Vec::new());
+    for (index, (old, new)) in old.iter().zip(new).enumerate() {
         let work = &worker.containers[index];
-        let container = work.container.filter(|_| work.step == Step::Running)?;
-        let (before, after) = (limit(&old[index]), limit(&new[index])?);
-        if before.is_some_and(|before| before <= after)
-            || restarts(&policies[index], &old[index], &new[index])
-        {
-            return None;
+        let Some(container) = work.container.filter(|_| work.step == Step::Running) else {
+            continue;
+        };
+        if restarts(&policies[index], old, new) {
+            // It ends before the group becomes smaller.
+            whole = whole.saturating_sub(used(container));
+            continue;
         }
-        let used = desk.ctx.machines.container_memory(container, desk.now()).working_set();
-        (used > after).then(|| {
-            let name = desk.ctx.symbols.text(worker.lowered[index].name);
-            format!(
-                "attempting to set container {name:?} memory limit ({after}) below current usage ({used})"
-            )
-        })
-    })
+        looks |= limit(old) != limit(new);
+        if let Some(after) = limit(new)
+            && limit(old).is_none_or(|before| before > after)
+            && used(container) >= after
+        {
+            low.push((worker.lowered[index].name, after));
+        }
+    }
+    let mut wrong = Vec::new();
+    let mut refuse = |whose: &str, limit: u64| {
+        wrong.push(format!(
+            "attempting to set {whose} memory limit ({limit}) below current usage ({whole})"
+        ));
+    };
+    let pod = |place: &SandboxSpec| place.group.memory_limit.map(i64::unsigned_abs);
+    let known = machines.sandbox(sandbox).and_then(|row| pod(&row.spec));
+    if let (true, Some(before), Some(after)) = (looks, known, pod(&worker.recipe.place))
+        && after < before
+        && whole >= after
+    {
+        refuse("pod", after);
+    }
+    // What is told of a container is what its pod uses.
+    for (name, after) in low {
+        refuse(
+            &format!("container {:?}", desk.ctx.symbols.text(name)),
+            after,
+        );
+    }
+    let text = match wrong.as_slice() {
+        [] => return None,
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    Some(format!("cannot decrease memory limits: {text}"))
 }
 
 /// Gives one container its new size, or stops it so that it starts with it.
@@ -373,9 +409,10 @@ fn try_to_apply(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
             let text = format!("Pod resize error: {text}");
             desk.record(worker, None, Report::warning("ResizeError", sentence(text)));
             let aside = worker.aside.write();
-            aside.resize_error = Some(error.into());
-            // Another reason is another condition, since now.
-            aside.resizing = Some(desk.now());
+            if aside.resize_error.replace(error.into()).is_none() {
+                // Another reason is another condition, since now.
+                aside.resizing = Some(desk.now());
+            }
             desk.request_status(worker);
         }
         let at = desk.now() + desk.jitter(worker, lifecycle::ERROR_PERIOD);

@@ -691,6 +691,9 @@ fn unprobed(list: Value) -> Value {
     for item in &mut items {
         item.set("ready", false.into());
         item.remove("started");
+        if item.get("containerID").is_some() {
+            item.set("resources", Value::map());
+        }
     }
     Value::list(items)
 }
