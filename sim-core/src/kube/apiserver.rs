@@ -302,6 +302,7 @@ impl ApiServer {
         for value in rbac::bootstrap::roles()
             .into_iter()
             .chain(rbac::bootstrap::bindings())
+            .chain(priority::system_classes())
         {
             let Some(kind) = super::kinds::of_word(value.str_at(&["kind"]).unwrap_or("")) else {
                 continue;

@@ -587,6 +587,7 @@ impl Controllers {
         }
         let namespace = turn.store.template(row.template).namespace;
         for id in turn.store.quotas_of(namespace).to_vec() {
+            quota::unseen(id, turn);
             self.enqueue(Key::Watched(id), turn);
         }
     }
@@ -597,6 +598,7 @@ impl Controllers {
     /// Sources: `plugin/pkg/admission/resourcequota`, `resource_quota_monitor.go`.
     pub fn observe_counted(&mut self, turn: &mut Turn<'_, '_>) {
         for id in turn.store.take_counted(turn.ctx.symbols) {
+            quota::unseen(id, turn);
             self.enqueue(Key::Watched(id), turn);
         }
     }

@@ -343,6 +343,10 @@ impl View<'_> {
                 namespace.is_none_or(|wanted| wanted == self.namespace(template))
                     && selector.is_none_or(|selector| {
                         selector.matches(&self.store.template(template).labels)
+                            || selector
+                                .requirements
+                                .iter()
+                                .any(|it| pod::OF_NODE.contains(&&*it.key))
                     })
             })
         };

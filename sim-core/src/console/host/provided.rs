@@ -69,11 +69,16 @@ impl<'a> Own<'a> {
         let mut object = self.object.clone();
         if let Some(taken) = taken {
             let template = self.view.store.template(taken.template);
+            let row = self.view.store.pod(self.pod);
+            let node = row.and_then(|row| self.view.store.node(row.node?));
             for (field, map) in [
-                ("labels", &template.labels),
-                ("annotations", &template.annotations),
+                ("labels", pod::labels(template, node)),
+                (
+                    "annotations",
+                    crate::kube::render::text_map(&template.annotations),
+                ),
             ] {
-                object.set_path(&["metadata", field], crate::kube::render::text_map(map));
+                object.set_path(&["metadata", field], map);
             }
         }
         object

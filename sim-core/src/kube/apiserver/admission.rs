@@ -17,13 +17,30 @@ use crate::kube::turn::Turn;
 use crate::kube::volumes::claim;
 use crate::manifest::value::Value;
 
-use super::{Refusal, rbac};
+use super::{Refusal, priority, rbac};
+
+/// Classes of Ingresses, the field that names one, and the annotation of what is taken by default.
+/// Source: `plugin/pkg/admission/network/defaultingressclass/admission.go`.
+const INGRESS_CLASSES: &str = "ingressclasses.networking.k8s.io";
+const INGRESS_CLASS_NAME: &str = "ingressClassName";
+const DEFAULT_INGRESS: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// Fills in what the namespace gives to those who say nothing.
 pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_>) {
     if kind.kind == "Pod" {
         limits::fill(namespace, object, turn);
         runtime_class::fill(object, turn);
+        priority::fill(object, turn.store);
+    }
+    let named = object.path(&["spec", INGRESS_CLASS_NAME]).is_some()
+        || object
+            .path(&["metadata", "annotations", "kubernetes.io/ingress.class"])
+            .is_some();
+    if kind.kind == "Ingress"
+        && !named
+        && let Some(class) = claim::default_of(INGRESS_CLASSES, DEFAULT_INGRESS, turn.store)
+    {
+        object.set_path(&["spec", INGRESS_CLASS_NAME], (&*class).into());
     }
 }
 
@@ -50,6 +67,9 @@ pub fn check(
         }
         "PersistentVolumeClaim" => {
             limits::check_claim(namespace, object, turn).map_err(refuse)?;
+        }
+        "PriorityClass" => {
+            priority::check_class(&name, object, turn.store).map_err(refuse)?;
         }
         _ => {}
     }
@@ -79,6 +99,10 @@ pub fn check_growth(
     (old, new): (&Value, &Value),
     turn: &Turn<'_, '_>,
 ) -> Result<(), Refusal> {
+    if kind.kind == "PriorityClass" {
+        return priority::check_class(&key.name, new, turn.store)
+            .map_err(|why| Refusal::forbidden(kind, &key.name, &why));
+    }
     if !quota::counts_writes(kind) {
         return Ok(());
     }

@@ -1,6 +1,8 @@
 //! Admission of priorities: a pod's number comes from its class, or from the default class.
 //! Source: `plugin/pkg/admission/priority/admission.go`, `pkg/apis/scheduling/types.go`.
 
+use std::sync::Arc;
+
 use crate::api::kube::pod::PodSpec;
 use crate::kube::store::Store;
 use crate::manifest::value::Value;
@@ -11,7 +13,7 @@ pub const SYSTEM_CLUSTER_CRITICAL: i32 = 2_000_000_000;
 pub const SYSTEM_NODE_CRITICAL: i32 = 2_000_001_000;
 
 /// Resource under which classes are stored.
-const CLASSES: &str = "priorityclasses.scheduling.k8s.io";
+pub const CLASSES: &str = "priorityclasses.scheduling.k8s.io";
 
 /// A pod's priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +39,7 @@ pub fn admit(spec: &PodSpec, store: &Store) -> Result<Resolved, String> {
                 class.ok_or_else(|| format!("no PriorityClass with name {name} was found"))?;
             of_class(&class.value)
         }
-        None => default_class(store),
+        None => default_class(store).map_or(built_in(0), |(_, class)| class),
     };
     if let Some(stated) = spec.priority.filter(|stated| *stated != computed.value) {
         return Err(format!(
@@ -93,8 +95,67 @@ fn of_class(class: &Value) -> Resolved {
     }
 }
 
+/// Whether there is a default class.
+pub fn has_default(store: &Store) -> bool {
+    default_class(store).is_some()
+}
+
+/// Gives a pod that names no class the default one.
+pub fn fill(pod: &mut Value, store: &Store) {
+    if pod
+        .str_at(&["spec", "priorityClassName"])
+        .unwrap_or("")
+        .is_empty()
+        && let Some((name, _)) = default_class(store)
+    {
+        pod.set_path(&["spec", "priorityClassName"], (&*name).into());
+    }
+}
+
+/// Whether a class may be the default one: there is no other.
+///
+/// # Errors
+/// Why it is forbidden.
+pub fn check_class(name: &str, class: &Value, store: &Store) -> Result<(), String> {
+    let wants = class.get("globalDefault").and_then(Value::as_bool) == Some(true);
+    let other = default_class(store).filter(|(other, _)| wants && **other != *name);
+    other.map_or(Ok(()), |(other, _)| {
+        Err(format!(
+            "PriorityClass {other} is already marked as default. Only one default can exist"
+        ))
+    })
+}
+
+/// The classes that every cluster has.
+/// Source: `pkg/apis/scheduling/v1/helpers.go` (`SystemPriorityClasses`).
+pub fn system_classes() -> [Value; 2] {
+    let class = |name: &str, value: i32, why: &str| {
+        let mut class = Value::object([
+            ("apiVersion", Value::from("scheduling.k8s.io/v1")),
+            ("kind", "PriorityClass".into()),
+            ("value", Value::Int(value.into())),
+            ("description", why.into()),
+            ("preemptionPolicy", policy(true).into()),
+        ]);
+        class.set_path(&["metadata", "name"], name.into());
+        class
+    };
+    [
+        class(
+            "system-cluster-critical",
+            SYSTEM_CLUSTER_CRITICAL,
+            "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+        ),
+        class(
+            "system-node-critical",
+            SYSTEM_NODE_CRITICAL,
+            "Used for system critical pods that must not be moved from their current node.",
+        ),
+    ]
+}
+
 /// The class with `globalDefault`; of several, the one of the lowest value.
-fn default_class(store: &Store) -> Resolved {
+fn default_class(store: &Store) -> Option<(Arc<str>, Resolved)> {
     let defaults = store.documents().of(CLASSES).filter(|(_, class)| {
         class
             .value
@@ -103,7 +164,6 @@ fn default_class(store: &Store) -> Resolved {
             .unwrap_or(false)
     });
     defaults
-        .map(|(_, class)| of_class(&class.value))
-        .min_by_key(|class| class.value)
-        .unwrap_or(built_in(0))
+        .map(|(key, class)| (key.name.clone(), of_class(&class.value)))
+        .min_by_key(|(_, class)| class.value)
 }

@@ -5,7 +5,7 @@
 
 use crate::base::name::Name;
 use crate::kube::apiserver::workload::keep_template;
-use crate::kube::apiserver::{Cause, Refusal, admission, namespace, read};
+use crate::kube::apiserver::{Cause, Refusal, admission, namespace, priority, read};
 use crate::kube::kinds::{self, Kind};
 use crate::kube::kubelet::statics::is_mirror;
 use crate::kube::rows::pod::PodFlags;
@@ -121,6 +121,7 @@ fn asks(namespace: &str, turn: &Turn<'_, '_>) -> bool {
             .filter(|(key, _)| &*key.namespace == namespace)
             .any(|(_, account)| withholds(&account.value))
         || any("resourcequotas")
+        || priority::has_default(turn.store)
         || admission::policy::is_any_bound(turn)
         || documents
             .get(&key)

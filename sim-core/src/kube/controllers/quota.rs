@@ -17,6 +17,7 @@ use crate::kube::heartbeat::tick_after;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::rows::{PodId, WatchedId, read as values};
 use crate::kube::store::Store;
+use crate::kube::store::document::Document;
 use crate::kube::store::tally::{Alike, Sums};
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
@@ -63,13 +64,16 @@ pub fn admit_change(
         }
         let counted = old.is_some_and(|old| scope::counts(&document.value, spec(old, turn.store)));
         let wanted = if counted { &more } else { &whole };
-        let hard = hard(&document.value);
+        let late = is_late(document, namespace, turn);
+        let hard = limits_of(document, late);
+        let document = document.clone();
         let used = usage(id, &hard, turn);
         let over: Vec<Over> = hard
             .into_iter()
             .filter_map(|(resource, limit)| {
                 let share = wanted.get(resource.as_str())?.clone();
                 let used = used.get(&resource).cloned().unwrap_or_default();
+                let used = at_least(used, &document, late, &resource);
                 Over::judge(resource, share, used, limit)
             })
             .collect();
@@ -85,6 +89,50 @@ pub fn admit_change(
         ));
     }
     Ok(())
+}
+
+/// How long the controller may take before admission goes by what it has written last.
+const LATE: SimDuration = SimDuration::from_secs(1);
+
+/// Notes that the controller has something to count.
+pub fn unseen(id: WatchedId, turn: &mut Turn<'_, '_>) {
+    let now = turn.now();
+    let namespace = turn.store.watched(id).map(|row| row.namespace);
+    if let Some(tally) = namespace.and_then(|namespace| turn.store.tally_mut(namespace)) {
+        tally.unseen.get_or_insert(now);
+    }
+}
+
+/// Whether the controller does not keep up: then what it has written of a quota last holds, and one
+/// that it has not seen limits nothing. While it does, what it is about to write is known already.
+pub fn is_late(document: &Document, namespace: Symbol, turn: &Turn<'_, '_>) -> bool {
+    let created = document
+        .value
+        .path(&["status", "hard"])
+        .is_none()
+        .then_some(document.created);
+    let unseen = turn.store.tally(namespace).and_then(|tally| tally.unseen);
+    created
+        .or(unseen)
+        .is_some_and(|since| since + LATE < turn.now())
+}
+
+/// The limits that admission goes by.
+pub fn limits_of(document: &Document, late: bool) -> SortedMap<String, Quantity> {
+    let part = if late { "status" } else { "spec" };
+    amounts(&document.value, part)
+}
+
+/// What is used of a resource, or was at least when the controller counted last.
+pub fn at_least(used: Quantity, document: &Document, late: bool, resource: &str) -> Quantity {
+    let written = document
+        .value
+        .path(&["status", "used", resource])
+        .filter(|_| late);
+    written
+        .and_then(read)
+        .filter(|it| *it > used)
+        .unwrap_or(used)
 }
 
 /// A resource of which a quota has not enough left.
@@ -322,9 +370,13 @@ const fn one() -> Quantity {
 }
 
 /// What a quota limits, as it is written.
-pub fn hard(document: &Value) -> SortedMap<String, Quantity> {
+fn hard(document: &Value) -> SortedMap<String, Quantity> {
+    amounts(document, "spec")
+}
+
+fn amounts(document: &Value, part: &str) -> SortedMap<String, Quantity> {
     document
-        .path(&["spec", "hard"])
+        .path(&[part, "hard"])
         .and_then(Value::as_map)
         .unwrap_or_default()
         .iter()
@@ -358,7 +410,6 @@ fn usage(
         .watched_document(id)
         .map(|document| document.value.clone())
         .unwrap_or_default();
-    let scoped = scope::is_scoped(&quota);
     if hard.keys().any(|key| pod_resource(key))
         && let Some(sums) = pods_use(id, namespace, &quota, turn)
     {
@@ -368,13 +419,10 @@ fn usage(
             }
         }
     }
-    if scoped {
-        return used;
-    }
     let text = turn.ctx.symbols.text(namespace);
     for (resource, sum) in &mut used {
         if let Some(kind) = counted_kind(resource) {
-            *sum = objects_share(kind, resource, text, turn);
+            *sum = objects_share(kind, resource, &quota, text, turn);
         }
     }
     used
@@ -419,10 +467,11 @@ pub fn object_share(kind: &Kind, resource: &str, object: &Value) -> Option<Quant
 pub fn objects_share(
     kind: &Kind,
     resource: &str,
+    quota: &Value,
     namespace: &str,
     turn: &Turn<'_, '_>,
 ) -> Quantity {
-    if kind.kind == "ReplicaSet" {
+    if kind.kind == "ReplicaSet" && !scope::is_scoped(quota) {
         let symbol = turn.ctx.symbols.get(namespace);
         let sets = turn
             .store
@@ -434,7 +483,9 @@ pub fn objects_share(
     let mut sum = Quantity::ZERO;
     let documents = turn.store.documents();
     for (_, document) in documents.within(&kind.resource(), namespace) {
-        if let Some(share) = object_share(kind, resource, &document.value) {
+        if scope::counts_object(quota, kind, &document.value)
+            && let Some(share) = object_share(kind, resource, &document.value)
+        {
             sum.add(&share);
         }
     }
@@ -588,12 +639,16 @@ pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
         return;
     };
     let key = row.key.clone();
+    let namespace = row.namespace;
     let limits = document
         .value
         .path(&["spec", "hard"])
         .cloned()
         .unwrap_or_default();
     let used = usage(id, &hard(&document.value), turn);
+    if let Some(tally) = turn.store.tally_mut(namespace) {
+        tally.unseen = None;
+    }
     let used = Value::object(
         used.iter()
             .map(|(resource, amount)| (resource.as_str(), Value::from(amount.to_string()))),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::base::sorted::SortedSet;
 use crate::base::time::{SimDuration, SimTime};
+use crate::kube::render::pod::labels;
 use crate::kube::render::{text_map, uid, uid_text};
 use crate::kube::rows::PodId;
 use crate::kube::rows::read;
@@ -208,7 +209,10 @@ pub fn with_variables(
         (["metadata", "name"], Value::from(name.as_str())),
         (["metadata", "namespace"], namespace.into()),
         (["metadata", "uid"], uid_text(own).into()),
-        (["metadata", "labels"], text_map(&template.labels)),
+        (
+            ["metadata", "labels"],
+            labels(template, desk.store.node(worker.node)),
+        ),
         (["metadata", "annotations"], text_map(&template.annotations)),
         (["spec", "nodeName"], symbols.text(worker.host).into()),
         (["status", "podIP"], address.into()),

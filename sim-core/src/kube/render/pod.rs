@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use crate::api::kube::container::Container;
 use crate::base::rng::Seed;
+use crate::base::sorted::SortedMap;
 use crate::kube::kubelet::resize;
 use crate::kube::kubelet::statics::is_mirror;
+use crate::kube::rows::node::NodeRow;
 use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, Phase, PodCondition, PodDetails, PodFlags, PodRow, Termination,
 };
 use crate::kube::rows::workload::Part;
 use crate::kube::rows::{PodId, read};
+use crate::kube::selector::label;
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 use crate::substrate::image::ImageRef;
@@ -33,6 +36,26 @@ pub fn render(view: &View<'_>, id: PodId) -> Value {
         ("spec", spec),
         ("status", status),
     ])
+}
+
+/// Labels of its node that a bound pod gets.
+/// Source: `pkg/kubeapiserver/options/plugins.go` (`podtopologylabels.NewPodTopologyPlugin`),
+/// `plugin/pkg/admission/podtopologylabels/admission.go`.
+pub const OF_NODE: [&str; 2] = [
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
+];
+
+/// A pod's labels: its own, and its node's place where it does not name another.
+pub fn labels(template: &PodTemplate, node: Option<&NodeRow>) -> Value {
+    let mut labels: SortedMap<Arc<str>, Arc<str>> = template.labels.iter().cloned().collect();
+    for key in OF_NODE {
+        if let Some(place) = node.and_then(|row| label(&row.labels, key)) {
+            labels.entry(key.into()).or_insert_with(|| place.clone());
+        }
+    }
+    let labels: Vec<(Arc<str>, Arc<str>)> = labels.into_iter().collect();
+    text_map(&labels)
 }
 
 fn metadata(
@@ -109,7 +132,10 @@ fn metadata(
             "generation",
             Value::Int(i64::from(view.store.generation(id))),
         ),
-        ("labels", text_map(&template.labels)),
+        (
+            "labels",
+            labels(template, row.node.and_then(|node| view.store.node(node))),
+        ),
         ("name", name.as_str().into()),
         ("namespace", namespace.into()),
         ("ownerReferences", owners),

@@ -149,9 +149,10 @@ const QUOTAS: &str = "resourcequotas";
 const SIZED: [&str; 2] = ["persistentvolumeclaims", "services"];
 
 /// Resources that say what admission asks of a namespace's pods.
-const ADMISSION: [&str; 5] = [
+const ADMISSION: [&str; 6] = [
     "limitranges",
     "namespaces",
+    "priorityclasses.scheduling.k8s.io",
     "resourcequotas",
     "serviceaccounts",
     POLICY_BINDINGS,

@@ -68,6 +68,8 @@ pub struct Tally {
     going: SortedSet<PodId>,
     /// When the quotas are counted next on account of these.
     pub counted_at: Option<SimTime>,
+    /// Since when the controller has something to count.
+    pub unseen: Option<SimTime>,
 }
 
 fn is_going(row: &PodRow) -> bool {

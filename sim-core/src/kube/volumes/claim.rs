@@ -154,10 +154,15 @@ impl Claim {
 /// Annotation of the class that claims without one get.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
-/// The class of claims that say nothing of one: the newest of those that are marked.
+/// The class of claims that say nothing of one.
 pub fn default_class(store: &Store) -> Option<Arc<str>> {
-    let marked = store.documents().of(CLASSES).filter(|(_, class)| {
-        let path = ["metadata", "annotations", DEFAULT_CLASS];
+    default_of(CLASSES, DEFAULT_CLASS, store)
+}
+
+/// The newest of the classes that an annotation marks as the default one.
+pub fn default_of(resource: &str, annotation: &str, store: &Store) -> Option<Arc<str>> {
+    let marked = store.documents().of(resource).filter(|(_, class)| {
+        let path = ["metadata", "annotations", annotation];
         class.value.str_at(&path) == Some("true")
     });
     let newest = marked

@@ -3,7 +3,9 @@
 //! `pkg/quota/v1/evaluator/core/pods.go`.
 
 use crate::base::sorted::{SortedMap, SortedSet};
-use crate::kube::controllers::quota::{Over, exceeded, hard, object_share, objects_share, scope};
+use crate::kube::controllers::quota::{
+    Over, at_least, exceeded, is_late, limits_of, object_share, objects_share, scope,
+};
 use crate::kube::kinds::Kind;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -93,18 +95,26 @@ pub fn fits(
     }
     let documents = turn.store.documents();
     for (key, document) in documents.within("resourcequotas", namespace) {
-        if scope::is_scoped(&document.value) {
+        let counts = |object: &Value| scope::counts_object(&document.value, kind, object);
+        if !counts(object) {
             continue;
         }
+        let late = turn
+            .ctx
+            .symbols
+            .get(namespace)
+            .is_some_and(|it| is_late(document, it, turn));
         let judge = |(resource, limit): (String, _)| {
             let mut share = object_share(kind, &resource, object)?;
+            let old = old.filter(|old| counts(old));
             if let Some(had) = old.and_then(|old| object_share(kind, &resource, old)) {
                 share.sub(&had);
             }
-            let used = objects_share(kind, &resource, namespace, turn);
+            let used = objects_share(kind, &resource, &document.value, namespace, turn);
+            let used = at_least(used, document, late, &resource);
             Over::judge(resource, share, used, limit)
         };
-        let over: Vec<Over> = hard(&document.value)
+        let over: Vec<Over> = limits_of(document, late)
             .into_iter()
             .filter_map(judge)
             .collect();

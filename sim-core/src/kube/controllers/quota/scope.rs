@@ -1,6 +1,7 @@
 //! Scopes of a ResourceQuota: which pods it counts. With scopes it counts pods only.
 //! Sources: `pkg/quota/v1/evaluator/core/pods.go` (`podMatchesScopeFunc`), `pkg/quota/v1/generic/evaluator.go`.
 
+use crate::kube::kinds::Kind;
 use crate::kube::rows::read;
 use crate::manifest::value::Value;
 
@@ -52,6 +53,39 @@ pub fn is_scoped(quota: &Value) -> bool {
 /// Whether a quota counts a pod of this `spec`: all its scopes must hold.
 pub fn counts(quota: &Value, spec: &Value) -> bool {
     requirements(quota).iter().all(|one| holds(one, spec))
+}
+
+/// Whether a quota counts an object that is no pod: with scopes it counts claims by their attributes
+/// classes only.
+/// Source: `pkg/quota/v1/evaluator/core/persistent_volume_claims.go` (`pvcMatchesScopeFunc`).
+pub fn counts_object(quota: &Value, kind: &Kind, object: &Value) -> bool {
+    let attributes =
+        |one: &Requirement<'_>| one.scope == "VolumeAttributesClass" && has_attributes(one, object);
+    let requirements = requirements(quota);
+    requirements.is_empty()
+        || kind.kind == "PersistentVolumeClaim" && requirements.iter().all(attributes)
+}
+
+/// Whether one of the classes that a claim has, wants or is changing to is meant.
+fn has_attributes(requirement: &Requirement<'_>, claim: &Value) -> bool {
+    let paths: [&[&str]; 3] = [
+        &["spec", "volumeAttributesClassName"],
+        &["status", "currentVolumeAttributesClassName"],
+        &[
+            "status",
+            "modifyVolumeStatus",
+            "targetVolumeAttributesClassName",
+        ],
+    ];
+    let names = paths.iter().map(|path| read::text(claim, path));
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    let listed = |name: &&str| requirement.values.contains(name);
+    match requirement.operator {
+        "In" => names.iter().any(listed),
+        "NotIn" => names.is_empty() || !names.iter().all(listed),
+        "DoesNotExist" => names.is_empty(),
+        _ => !names.is_empty(),
+    }
 }
 
 fn holds(requirement: &Requirement<'_>, spec: &Value) -> bool {
