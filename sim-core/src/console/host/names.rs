@@ -489,9 +489,10 @@ fn dig(name: &str, kind: &str, answer: &Answer, short: bool, server: &str) -> Ou
     Output::text(text)
 }
 
-/// Variables that name the services of a pod's namespace, as far as they were there before it.
-/// Source: `pkg/kubelet/envvars/envvars.go`.
-pub fn service_variables(sight: &Sight<'_>) -> Vec<(String, String)> {
+/// Variables that name the API server and, if the pod links to them, the services of its namespace, as
+/// far as they were there before it.
+/// Sources: `pkg/kubelet/kubelet_pods.go` (`getServiceEnvVarMap`), `pkg/kubelet/envvars/envvars.go`.
+pub fn service_variables(sight: &Sight<'_>, links: bool) -> Vec<(String, String)> {
     if sight.place.world.orchestrator != Orchestrator::Kubernetes {
         return Vec::new();
     }
@@ -546,7 +547,7 @@ pub fn service_variables(sight: &Sight<'_>) -> Vec<(String, String)> {
             .str_at(&["metadata", "creationTimestamp"])
             .is_some_and(|at| at <= made.as_str());
         let address = service.str_at(&["spec", "clusterIP"]).unwrap_or("");
-        if !(api || here == namespace && before) || matches!(address, "" | "None") {
+        if !(api || links && here == namespace && before) || matches!(address, "" | "None") {
             continue;
         }
         let ports: Vec<(String, i64, String)> = items(service, &["spec", "ports"])

@@ -293,7 +293,9 @@ pub fn variables(sight: &Sight<'_>) -> Option<Vec<(String, String)>> {
     let sandbox = place.world.substrate.container(id)?.sandbox;
     let own = Own::of(place, sandbox)?;
     let (index, description) = container(&own, place, id)?;
-    let services = super::names::service_variables(sight);
+    let links = own.object.path(&["spec", "enableServiceLinks"]);
+    let links = links.and_then(Value::as_bool).unwrap_or(true);
+    let services = super::names::service_variables(sight, links);
     let service = |name: &str| {
         let found = services.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone())

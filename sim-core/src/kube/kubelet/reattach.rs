@@ -70,7 +70,6 @@ fn find_sandbox(worker: &mut Worker, desk: &Desk<'_, '_>) {
 }
 
 fn find_container(worker: &mut Worker, index: usize, desk: &Desk<'_, '_>) {
-    let now = desk.now();
     let again = worker.restarts(index, 137);
     let work: &mut ContainerWork = &mut worker.containers[index];
     work.waits.clear();
@@ -102,7 +101,7 @@ fn find_container(worker: &mut Worker, index: usize, desk: &Desk<'_, '_>) {
             work.ended = Some((code, oom, at));
         }
         None => {
-            work.terminate(137, "ContainerStatusUnknown", now);
+            work.lose();
             work.step = if again { Step::Idle } else { Step::Done };
             // The status counts the restart at once, and the runtime knows of no attempt before it.
             // As `pkg/kubelet/kubelet_pods.go` (convertToAPIContainerStatuses).
@@ -154,6 +153,7 @@ pub fn lost(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         && let Some(aside) = worker.aside.written()
     {
         aside.evicted = None;
+        aside.disruption = None;
     }
     let had_sandbox = worker.sandbox_ordered;
     let over = worker.phase().is_terminal();

@@ -485,6 +485,10 @@ impl ContainerWork {
             finished: None,
             container: None,
         }));
+        self.ready = false;
+        self.started = false;
+        self.stopping = None;
+        self.ended = None;
     }
 
     /// Says that it waits, and keeps how it ended.

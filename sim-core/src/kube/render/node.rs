@@ -132,7 +132,9 @@ fn status(view: &View<'_>, (id, row): (NodeId, &NodeRow), name: &str) -> Value {
         ),
         ("containerRuntimeVersion", engine.version().into()),
         ("kernelVersion", profile::KERNEL.into()),
-        ("kubeProxyVersion", VERSION.into()),
+        // The kubelet does not know it, and says so.
+        // Source: `pkg/kubelet/nodestatus/setters.go` (`VersionInfo`).
+        ("kubeProxyVersion", "".into()),
         ("kubeletVersion", VERSION.into()),
         ("machineID", machine_id.as_str().into()),
         ("operatingSystem", "linux".into()),
@@ -217,6 +219,9 @@ fn resources(view: &View<'_>, amounts: &ResourceVector) -> Value {
 
 /// Images that the kubelet has posted.
 fn images(row: &NodeRow) -> Value {
+    if row.images.is_empty() {
+        return Value::Null;
+    }
     let list = row.images.iter().map(|(name, size)| {
         object([
             ("names", Value::list(vec![Value::from(&**name)])),
