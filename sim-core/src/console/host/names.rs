@@ -8,6 +8,7 @@ use crate::base::sentence::catalogue;
 use crate::console::{Output, after};
 use crate::engine::command::Orchestrator;
 use crate::kube::kinds;
+use crate::kube::kubelet::files::of_service;
 use crate::kube::kubelet::resources::{CLUSTER_DNS, CLUSTER_DOMAIN};
 use crate::manifest::value::Value;
 
@@ -513,30 +514,6 @@ pub fn service_variables(sight: &Sight<'_>, links: bool) -> Vec<(String, String)
         .map(|row| row.created.rfc3339())
         .unwrap_or_default();
     let mut rows = Vec::new();
-    let mut add = |name: &str, address: &str, ports: &[(String, i64, String)]| {
-        let name = name.to_uppercase().replace('-', "_");
-        let Some((_, first, protocol)) = ports.first() else {
-            return;
-        };
-        rows.push((format!("{name}_SERVICE_HOST"), address.to_owned()));
-        rows.push((format!("{name}_SERVICE_PORT"), first.to_string()));
-        for (port, number, _) in ports.iter().filter(|(port, _, _)| !port.is_empty()) {
-            let port = port.to_uppercase().replace('-', "_");
-            rows.push((format!("{name}_SERVICE_PORT_{port}"), number.to_string()));
-        }
-        rows.push((
-            format!("{name}_PORT"),
-            format!("{}://{address}:{first}", protocol.to_lowercase()),
-        ));
-        for (_, number, protocol) in ports {
-            let base = format!("{name}_PORT_{number}_{protocol}");
-            let low = protocol.to_lowercase();
-            rows.push((base.clone(), format!("{low}://{address}:{number}")));
-            rows.push((format!("{base}_PROTO"), low));
-            rows.push((format!("{base}_PORT"), number.to_string()));
-            rows.push((format!("{base}_ADDR"), address.to_owned()));
-        }
-    };
     let mut services = objects(sight.place, "services");
     services.arrange_by_key(|one| one.str_at(&["metadata", "name"]).unwrap_or("").to_owned());
     for service in &services {
@@ -550,17 +527,17 @@ pub fn service_variables(sight: &Sight<'_>, links: bool) -> Vec<(String, String)
         if !(api || links && here == namespace && before) || matches!(address, "" | "None") {
             continue;
         }
-        let ports: Vec<(String, i64, String)> = items(service, &["spec", "ports"])
-            .iter()
+        let ports = items(service, &["spec", "ports"]).iter();
+        let ports: Vec<(&str, i64, &str)> = ports
             .map(|port| {
                 (
-                    port.str_at(&["name"]).unwrap_or("").to_owned(),
-                    port.get("port").and_then(Value::as_i64).unwrap_or(0),
-                    port.str_at(&["protocol"]).unwrap_or("TCP").to_owned(),
+                    port.str_at(&["name"]).unwrap_or(""),
+                    port.i64_at(&["port"]).unwrap_or(0),
+                    port.str_at(&["protocol"]).unwrap_or("TCP"),
                 )
             })
             .collect();
-        add(name, address, &ports);
+        of_service(name, address, &ports, &mut rows);
     }
     rows
 }

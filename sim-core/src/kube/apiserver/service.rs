@@ -15,7 +15,7 @@ use super::ApiServer;
 use super::refusal::{Cause, cause};
 
 /// kubeadm's service range, 10.96.0.0/12.
-pub(super) const RANGE_BASE: u32 = 0x0a60_0000;
+pub(in crate::kube) const RANGE_BASE: u32 = 0x0a60_0000;
 const RANGE_SIZE: u32 = 1 << 20;
 /// Addresses kept for those who ask for one: `min(max(16, size / 16), 256)`.
 const RANGE_LOWER: u32 = 256;

@@ -11,12 +11,17 @@
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::sorted::SortedSet;
+use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
+use crate::kube::apiserver::service::RANGE_BASE;
 use crate::kube::render::pod::labels;
-use crate::kube::render::{text_map, uid, uid_text};
+use crate::kube::render::service::protocol;
+use crate::kube::render::{address, text_map, uid, uid_text};
 use crate::kube::rows::PodId;
 use crate::kube::rows::read;
+use crate::kube::rows::service::ServiceRow;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
@@ -84,8 +89,13 @@ pub fn sources(template: &PodTemplate) -> Option<Arc<[Source]>> {
         }
         takes |= PROVIDED.iter().any(|kind| volume.get(kind).is_some());
     }
+    let speaks = |text: Option<&str>| text.is_some_and(speaks_of_services);
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         for container in read::list(document, &["spec", list]) {
+            let words = |key| read::list(container, &[key]).iter().map(Value::as_str);
+            takes |= words("command").chain(words("args")).any(speaks);
+            let values = read::list(container, &["env"]).iter();
+            takes |= values.map(|one| one.str_at(&["value"])).any(speaks);
             for from in read::list(container, &["envFrom"]) {
                 takes = true;
                 for (word, resource) in [("configMapRef", "configmaps"), ("secretRef", "secrets")] {
@@ -111,6 +121,31 @@ pub fn sources(template: &PodTemplate) -> Option<Arc<[Source]>> {
         }
     }
     takes.then(|| all.into())
+}
+
+/// Whether a text may name a variable of a Service.
+fn speaks_of_services(text: &str) -> bool {
+    text.contains('$') && (text.contains("_SERVICE_") || text.contains("_PORT"))
+}
+
+/// Variables that name the API server and the Services of a namespace, as there are now.
+/// Source: `pkg/kubelet/kubelet_pods.go` (`getServiceEnvVarMap`).
+fn of_services(namespace: Symbol, links: bool, desk: &Desk<'_, '_>) -> Vec<(String, String)> {
+    let text = |symbol: Symbol| desk.ctx.symbols.text(symbol);
+    let mut all: Vec<&ServiceRow> = desk.store.services().map(|(_, row)| row).collect();
+    all.retain(|row| links && row.namespace == namespace && row.cluster_ip != 0);
+    all.arrange_by_key(|row| text(row.name).to_owned());
+    let mut rows = Vec::new();
+    let own = address(RANGE_BASE + 1);
+    files::of_service("kubernetes", &own, &[("https", 443, "TCP")], &mut rows);
+    for row in all {
+        let ports = row.ports.iter();
+        let ports: Vec<(&str, i64, &str)> = ports
+            .map(|port| (&*port.name, port.port.into(), protocol(port.protocol)))
+            .collect();
+        files::of_service(text(row.name), &address(row.cluster_ip), &ports, &mut rows);
+    }
+    rows
 }
 
 /// Takes what there is now; what has not changed since `before` is shared with it.
@@ -235,9 +270,19 @@ pub fn with_variables(
     let Some(described) = described.find(|one| one.str_at(&["name"]) == Some(container)) else {
         return spec;
     };
-    let all = files::variables(described, &|_| None, &ground);
+    let links = pod.path(&["spec", "enableServiceLinks"]);
+    let links = links.and_then(Value::as_bool).unwrap_or(true);
+    let services = of_services(worker.namespace, links, desk);
+    let service = |name: &str| {
+        let found = services.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let all = files::variables(described, &service, &ground);
+    let is_new = |(name, _): &&(String, String)| all.iter().all(|(known, _)| known != name);
+    let more: Vec<(String, String)> = services.iter().filter(is_new).cloned().collect();
     let all: Vec<(Arc<str>, Arc<str>)> = all
         .into_iter()
+        .chain(more)
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     Arc::new(ContainerSpec {

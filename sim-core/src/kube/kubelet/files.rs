@@ -260,6 +260,36 @@ fn resource_of(from: &Value, own: Option<&Value>, ground: &Ground<'_>) -> Option
     Some(((amount + divisor - 1) / divisor).to_string())
 }
 
+/// Adds the variables that name a Service: its name, its address, and its ports by name, number and
+/// protocol. Source: `pkg/kubelet/envvars/envvars.go`.
+pub fn of_service(
+    name: &str,
+    address: &str,
+    ports: &[(&str, i64, &str)],
+    rows: &mut Vec<(String, String)>,
+) {
+    let word = |text: &str| text.to_uppercase().replace('-', "_");
+    let name = word(name);
+    let Some((_, first, protocol)) = ports.first() else {
+        return;
+    };
+    let mut add = |suffix: String, value: String| rows.push((format!("{name}{suffix}"), value));
+    let url = |protocol: &str, port: &i64| format!("{protocol}://{address}:{port}").to_lowercase();
+    add("_SERVICE_HOST".to_owned(), address.to_owned());
+    add("_SERVICE_PORT".to_owned(), first.to_string());
+    for (port, number, _) in ports.iter().filter(|(port, _, _)| !port.is_empty()) {
+        add(format!("_SERVICE_PORT_{}", word(port)), number.to_string());
+    }
+    add("_PORT".to_owned(), url(protocol, first));
+    for (_, number, protocol) in ports {
+        let base = format!("_PORT_{number}_{protocol}");
+        add(base.clone(), url(protocol, number));
+        add(format!("{base}_PROTO"), protocol.to_lowercase());
+        add(format!("{base}_PORT"), number.to_string());
+        add(format!("{base}_ADDR"), address.to_owned());
+    }
+}
+
 /// A container's variables. `service`: those that name services.
 pub fn variables(
     container: &Value,
