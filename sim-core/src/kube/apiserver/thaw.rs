@@ -139,8 +139,11 @@ impl ApiServer {
                     return;
                 };
                 let id = rows::create_service(&spec, &allocated, key, turn);
+                // Those of a Service without a selector are somebody else's.
+                if value.path(&["spec", "selector"]).is_some() {
+                    forget_endpoints(key, turn);
+                }
                 store(key, value, RowReference::Service(id), turn);
-                forget_endpoints(key, turn);
             }
             KubeSpec::Deployment(spec) => {
                 let id = rows::create_deployment(&spec, key, &value, turn);

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use crate::api::kube::container::Protocol;
 use crate::api::kube::service::{PortTarget, ServicePort};
+use crate::base::arrange::Arrange;
 use crate::kube::proxy::target as number;
-use crate::kube::rows::ServiceId;
 use crate::kube::rows::service::{Endpoint, ServiceRow};
+use crate::kube::rows::{ServiceId, read};
 use crate::kube::selector::label;
 use crate::kube::store::document::DocumentKey;
 use crate::manifest::value::Value;
 
-use super::{View, address, object, text_or_null, time, time_text, uid, uid_text};
+use super::{View, address, object, pod_uid, text_or_null, time, time_text, uid, uid_text};
 
 /// Endpoints of one slice. Source: `pkg/controller/endpointslice/config/v1alpha1/defaults.go`.
 const SLICE_MAX: usize = 100;
@@ -45,10 +46,13 @@ fn groups<'a>(view: &View<'_>, row: &'a ServiceRow) -> Vec<(Ports, Vec<&'a Endpo
     groups
 }
 
-fn ports(row: &ServiceRow, ports: &Ports, name: fn(&Arc<str>) -> Value) -> Value {
+fn ports(view: &View<'_>, row: &ServiceRow, ports: &Ports, name: fn(&Arc<str>) -> Value) -> Value {
+    let written = document(view, row).map_or(&[][..], |it| read::list(it, &["spec", "ports"]));
     let list = ports.iter().filter_map(|(place, number)| {
         let port = row.ports.get(*place)?;
+        let protocols = written.get(*place).and_then(|it| it.get("appProtocol"));
         Some(object([
+            ("appProtocol", protocols.cloned().unwrap_or_default()),
             ("name", name(&port.name)),
             ("port", Value::Int((*number).into())),
             ("protocol", protocol(port.protocol).into()),
@@ -57,15 +61,18 @@ fn ports(row: &ServiceRow, ports: &Ports, name: fn(&Arc<str>) -> Value) -> Value
     Value::list(list.collect())
 }
 
-/// A Service's labels, for what controllers write for it.
-fn labels(view: &View<'_>, row: &ServiceRow) -> Value {
+fn document<'a>(view: &View<'a>, row: &ServiceRow) -> Option<&'a Value> {
     let key = DocumentKey {
         resource: "services".into(),
         namespace: view.symbols.text(row.namespace).into(),
         name: view.symbols.text(row.name).into(),
     };
-    let document = view.store.documents().get(&key);
-    let own = document.and_then(|document| document.value.path(&["metadata", "labels"]));
+    view.store.documents().get(&key).map(|it| &it.value)
+}
+
+/// A Service's labels, for what controllers write for it.
+fn labels(view: &View<'_>, row: &ServiceRow) -> Value {
+    let own = document(view, row).and_then(|it| it.path(&["metadata", "labels"]));
     let mut labels = own.cloned().unwrap_or_else(Value::map);
     // The controllers' own label, whatever the Service says.
     let headless = "service.kubernetes.io/headless";
@@ -102,18 +109,13 @@ fn target(view: &View<'_>, endpoint: &Endpoint) -> (Value, Value) {
     };
     let namespace = view.namespace(pod.template);
     let name = pod.name.text(view.symbols);
-    let uid = uid_text(uid(
-        view.seed,
-        "pods",
-        namespace,
-        &name,
-        u64::from(pod.created_s),
-    ));
+    let uid = pod_uid(endpoint.pod, view.store, view.symbols);
+    let uid = uid.map_or(Value::Null, Value::String);
     let reference = object([
         ("kind", "Pod".into()),
         ("name", name.into()),
         ("namespace", namespace.into()),
-        ("uid", uid.into()),
+        ("uid", uid),
     ]);
     let node = pod
         .node
@@ -216,7 +218,7 @@ pub fn slices(view: &View<'_>, id: ServiceId) -> Vec<Value> {
                 "ports",
                 known
                     .filter(|known| !known.is_empty())
-                    .map_or(Value::Null, |known| ports(row, known, plain)),
+                    .map_or(Value::Null, |known| ports(view, row, known, plain)),
             ),
         ])
     };
@@ -246,6 +248,56 @@ fn endpoint(view: &View<'_>, row: &ServiceRow, endpoint: &Endpoint) -> Value {
     ])
 }
 
+/// Most addresses of an Endpoints object.
+/// Source: `pkg/controller/endpoint/endpoints_controller.go` (`maxCapacity`).
+const CAPACITY: usize = 1_000;
+
+/// How many addresses that are ready, or that are not, an Endpoints object has room for.
+struct Room {
+    /// How many there are.
+    all: usize,
+    /// How many it may have.
+    places: usize,
+    /// How many it has.
+    taken: usize,
+}
+
+impl Room {
+    fn of(groups: &[(Ports, Vec<&Endpoint>)], ready: bool) -> Self {
+        let all = groups
+            .iter()
+            .map(|(_, list)| of_ready(list, ready).len())
+            .sum();
+        Self {
+            all,
+            places: CAPACITY,
+            taken: 0,
+        }
+    }
+
+    /// How many of a subset's are taken: its part of all, rounded up.
+    /// Source: as above (`truncateEndpoints`).
+    fn take(&mut self, count: usize) -> usize {
+        if self.all <= self.places {
+            return count;
+        }
+        let part = (count * self.places).div_ceil(self.all);
+        let part = part.min(self.places - self.taken).min(count);
+        self.taken += part;
+        part
+    }
+}
+
+/// Those of a subset that are ready, or those that are not, by address.
+fn of_ready<'a>(endpoints: &[&'a Endpoint], ready: bool) -> Vec<&'a Endpoint> {
+    let chosen = endpoints.iter().copied();
+    let mut chosen: Vec<&Endpoint> = chosen
+        .filter(|endpoint| endpoint.in_endpoints() == Some(ready))
+        .collect();
+    chosen.arrange_by_key(|endpoint| endpoint.ip);
+    chosen
+}
+
 /// The older Endpoints object of a Service.
 pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
     let Some(row) = view.store.service(id) else {
@@ -258,11 +310,19 @@ pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
         view.symbols.text(row.namespace),
         view.symbols.text(row.name),
     );
-    let list = |endpoints: &[&Endpoint], ready: bool| {
-        let chosen = endpoints
-            .iter()
-            .filter(|endpoint| endpoint.in_endpoints() == Some(ready));
+    let groups: Vec<(Ports, Vec<&Endpoint>)> = groups(view, row)
+        .into_iter()
+        .filter(|(known, _)| !known.is_empty() || row.ports.is_empty())
+        .collect();
+    let mut room = [true, false].map(|ready| Room::of(&groups, ready));
+    let is_full = room[0].all + room[1].all > CAPACITY;
+    room[1].places = CAPACITY.saturating_sub(room[0].all);
+    let mut list = |endpoints: &[&Endpoint], ready: bool| {
+        let chosen = of_ready(endpoints, ready);
+        let fits = room[usize::from(!ready)].take(chosen.len());
         let addresses: Vec<Value> = chosen
+            .into_iter()
+            .take(fits)
             .map(|endpoint| {
                 let (reference, node) = target(view, endpoint);
                 object([
@@ -279,11 +339,10 @@ pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
             Value::list(addresses)
         }
     };
-    let subsets: Vec<Value> = groups(view, row)
+    let subsets: Vec<Value> = groups
         .iter()
-        .filter(|(known, _)| !known.is_empty() || row.ports.is_empty())
         .map(|(known, endpoints)| {
-            let ports = ports(row, known, |name| text_or_null(name));
+            let ports = ports(view, row, known, |name| text_or_null(name));
             object([
                 ("addresses", list(endpoints, true)),
                 ("notReadyAddresses", list(endpoints, false)),
@@ -304,8 +363,15 @@ pub fn endpoints(view: &View<'_>, id: ServiceId) -> Vec<Value> {
         "endpoints.kubernetes.io/managed-by",
         "endpoint-controller".into(),
     );
+    let mut annotations = triggered(row.triggers[1]);
+    if is_full {
+        if annotations.is_null() {
+            annotations = Value::map();
+        }
+        annotations.set("endpoints.kubernetes.io/over-capacity", "truncated".into());
+    }
     let metadata = object([
-        ("annotations", triggered(row.triggers[1])),
+        ("annotations", annotations),
         ("creationTimestamp", time(written)),
         ("labels", labels),
         ("name", service.into()),

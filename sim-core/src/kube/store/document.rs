@@ -128,12 +128,13 @@ pub struct Documents {
 }
 
 /// Resources whose writes the volume controller hears of.
-const STORAGE: [&str; 5] = [
+const STORAGE: [&str; 6] = [
     "persistentvolumeclaims",
     "persistentvolumes",
     "storageclasses.storage.k8s.io",
     "csinodes.storage.k8s.io",
     "csistoragecapacities.storage.k8s.io",
+    "volumeattributesclasses.storage.k8s.io",
 ];
 
 /// Resource of the attachments of volumes to nodes.

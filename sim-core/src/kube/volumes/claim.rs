@@ -38,6 +38,10 @@ pub const CAPACITIES: &str = "csistoragecapacities.storage.k8s.io";
 pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
 /// Finalizer of volumes: they stay while they are bound. Source: as above.
 pub const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
+/// Resource of classes of volumes' attributes.
+pub const ATTRIBUTES: &str = "volumeattributesclasses.storage.k8s.io";
+/// Finalizer of these: they stay while a claim or volume names them. Source: as above.
+pub const ATTRIBUTES_PROTECTION: &str = "kubernetes.io/vac-protection";
 /// Provisioner of classes whose volumes somebody makes by hand.
 pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 /// Annotation: the binding is complete.
@@ -192,6 +196,7 @@ pub fn admit(resource: &str, value: &mut Value, store: &Store, now: SimTime) {
             value.remove("status");
             enter(value, "Pending", now);
         }
+        ATTRIBUTES => {}
         _ => return,
     }
     let stated = value.path(&["spec", "storageClassName"]).is_some();
@@ -231,6 +236,21 @@ pub fn may_grow(old: &Value, new: &Value, store: &Store) -> Result<(), &'static 
     found.filter(expands).map(|_| ()).ok_or(why)
 }
 
+/// Classes of attributes that a claim or volume has, wants or is changing to.
+pub fn attributes_of(value: &Value) -> Vec<&str> {
+    let paths: [&[&str]; 3] = [
+        &["spec", "volumeAttributesClassName"],
+        &["status", "currentVolumeAttributesClassName"],
+        &[
+            "status",
+            "modifyVolumeStatus",
+            "targetVolumeAttributesClassName",
+        ],
+    ];
+    let names = paths.iter().map(|path| read::text(value, path));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
 /// Writes a volume's phase, and since when it is in it.
 pub fn enter(value: &mut Value, phase: &str, now: SimTime) {
     value.set_path(&["status", "lastPhaseTransitionTime"], time(now));
@@ -243,6 +263,7 @@ pub fn protect(resource: &str, value: &mut Value) {
     let finalizer = match resource {
         CLAIMS => CLAIM_PROTECTION,
         VOLUMES => VOLUME_PROTECTION,
+        ATTRIBUTES => ATTRIBUTES_PROTECTION,
         _ => return,
     };
     let path = ["metadata", "finalizers"];

@@ -26,7 +26,10 @@ use crate::manifest::value::Value;
 use crate::substrate::profile::storage::{self, Reach};
 
 use super::binder::uses;
-use super::claim::{self, CLAIM_PROTECTION, CLAIMS, Claim, VOLUME_PROTECTION, VOLUMES, key};
+use super::claim::{
+    self, ATTRIBUTES, ATTRIBUTES_PROTECTION, CLAIM_PROTECTION, CLAIMS, Claim, VOLUME_PROTECTION,
+    VOLUMES, key,
+};
 
 pub(super) const COMPONENT: &str = "persistentvolume-controller";
 /// Annotation: who made the volume.
@@ -208,6 +211,11 @@ impl VolumeController {
         for key in of(VOLUMES) {
             guard(key, VOLUME_PROTECTION, turn);
             self.sync_volume(&key.name, turn);
+        }
+        let classes = turn.store.documents().of(ATTRIBUTES);
+        let classes: Vec<DocumentKey> = classes.map(|(key, _)| key.clone()).collect();
+        for key in classes {
+            guard(&key, ATTRIBUTES_PROTECTION, turn);
         }
         let mut claims: SortedSet<ClaimName> = self.deleting.clone();
         for key in of(CLAIMS) {
@@ -413,7 +421,8 @@ impl VolumeController {
 }
 
 /// A volume that is being deleted goes when it is not bound; any other claim or volume has the
-/// finalizer that says so.
+/// finalizer that says so. A class of attributes goes when nothing names it
+/// (`pkg/controller/volume/vacprotection/vac_protection_controller.go`).
 /// Source: `pkg/controller/volume/pvprotection/pv_protection_controller.go` (`processPV`).
 fn guard(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
     let Some(document) = turn.store.documents().get(key) else {
@@ -425,9 +434,19 @@ fn guard(key: &DocumentKey, finalizer: &str, turn: &mut Turn<'_, '_>) {
                 claim::protect(&key.resource, value)
             });
         }
-    } else if &*key.resource == VOLUMES
-        && document.value.str_at(&["status", "phase"]) != Some("Bound")
-    {
+        return;
+    }
+    let free = match &*key.resource {
+        VOLUMES => document.value.str_at(&["status", "phase"]) != Some("Bound"),
+        ATTRIBUTES => {
+            let documents = turn.store.documents();
+            let mut all = documents.of(CLAIMS).chain(documents.of(VOLUMES));
+            document.has_finalizer(finalizer)
+                && !all.any(|(_, it)| claim::attributes_of(&it.value).contains(&&*key.name))
+        }
+        _ => false,
+    };
+    if free {
         unprotect(key, finalizer, turn);
     }
 }

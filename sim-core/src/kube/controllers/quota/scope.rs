@@ -3,6 +3,7 @@
 
 use crate::kube::kinds::Kind;
 use crate::kube::rows::read;
+use crate::kube::volumes::claim::attributes_of;
 use crate::manifest::value::Value;
 
 /// One requirement of `spec.scopeSelector`, or one entry of `spec.scopes`.
@@ -68,17 +69,7 @@ pub fn counts_object(quota: &Value, kind: &Kind, object: &Value) -> bool {
 
 /// Whether one of the classes that a claim has, wants or is changing to is meant.
 fn has_attributes(requirement: &Requirement<'_>, claim: &Value) -> bool {
-    let paths: [&[&str]; 3] = [
-        &["spec", "volumeAttributesClassName"],
-        &["status", "currentVolumeAttributesClassName"],
-        &[
-            "status",
-            "modifyVolumeStatus",
-            "targetVolumeAttributesClassName",
-        ],
-    ];
-    let names = paths.iter().map(|path| read::text(claim, path));
-    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    let names = attributes_of(claim);
     let listed = |name: &&str| requirement.values.contains(name);
     match requirement.operator {
         "In" => names.iter().any(listed),
