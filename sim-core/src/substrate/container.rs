@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::time::SimTime;
+use crate::base::time::{SimDuration, SimTime};
 
 use super::health::ProbeId;
 use super::load::Cpu;
@@ -132,11 +132,18 @@ impl Container {
             ContainerState::Running { since } => (Some(since), now),
             ContainerState::Exited { since, at, .. } => (since, at),
         };
-        let Some(since) = since else {
-            return Vec::new();
-        };
-        let printed = self.behaviour.printed(until.since(since)).into_iter();
-        printed
+        since.map_or_else(Vec::new, |since| self.printed(since, until.since(since)))
+    }
+
+    /// What a process that ends by itself will have printed by then, and its exit code.
+    pub fn to_the_end(&self) -> Option<(Vec<(SimTime, Arc<str>)>, i32)> {
+        let (span, code) = self.behaviour.end?;
+        Some((self.printed(self.running_since()?, span), code))
+    }
+
+    fn printed(&self, since: SimTime, age: SimDuration) -> Vec<(SimTime, Arc<str>)> {
+        let lines = self.behaviour.printed(age).into_iter();
+        lines
             .map(|(at, line)| (since + at, with_times(&line, since)))
             .collect()
     }

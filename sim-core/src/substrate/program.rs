@@ -173,7 +173,7 @@ pub struct Behaviour {
     /// Bytes that its script writes into files, in order of time.
     pub writes: Vec<(SimDuration, Arc<str>, u64)>,
     /// What it prints, in order of time; without what a loop prints that never ends.
-    pub lines: Vec<(SimDuration, Arc<str>)>,
+    pub(super) lines: Vec<(SimDuration, Arc<str>)>,
     /// The loop that its script never leaves.
     circle: Option<Box<Circle>>,
     paths: Arc<[Arc<str>]>,

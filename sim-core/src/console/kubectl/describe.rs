@@ -32,6 +32,16 @@ impl Sheet {
         self.0.push(format!("{}{text}", "  ".repeat(level)));
     }
 
+    /// Adds a line of `name:` and a value.
+    pub fn row(&mut self, level: usize, name: &str, value: impl AsRef<str>) {
+        self.pair(level, name, value.as_ref());
+    }
+
+    #[inline(never)]
+    fn pair(&mut self, level: usize, name: &str, value: &str) {
+        self.line(level, &format!("{name}:\t{value}"));
+    }
+
     /// Adds `name:` and a value of several lines, the further ones under the first.
     pub fn many(&mut self, level: usize, name: &str, values: &[String]) {
         for (index, value) in values.iter().enumerate() {
@@ -280,9 +290,9 @@ pub fn annotations(object: &Value, level: usize, sheet: &mut Sheet) {
 
 /// Name, and namespace where there is one.
 pub fn head(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     if let Some(namespace) = object.str_at(&["metadata", "namespace"]) {
-        sheet.line(0, &format!("Namespace:\t{namespace}"));
+        sheet.row(0, "Namespace", namespace);
     }
 }
 
@@ -307,25 +317,17 @@ pub fn controller(object: &Value) -> Option<String> {
 fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     let number = |path: &[&str]| object.i64_at(path).unwrap_or(0);
     head(object, sheet);
-    sheet.line(
+    sheet.row(
         0,
-        &format!(
-            "CreationTimestamp:\t{}",
-            long(
-                object
-                    .str_at(&["metadata", "creationTimestamp"])
-                    .unwrap_or("")
-            )
+        "CreationTimestamp",
+        long(
+            object
+                .str_at(&["metadata", "creationTimestamp"])
+                .unwrap_or(""),
         ),
     );
     meta(object, sheet);
-    sheet.line(
-        0,
-        &format!(
-            "Selector:\t{}",
-            selector(object.path(&["spec", "selector"]))
-        ),
-    );
+    sheet.row(0, "Selector", selector(object.path(&["spec", "selector"])));
     sheet.line(
         0,
         &format!(
@@ -337,16 +339,15 @@ fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), 
             number(&["status", "unavailableReplicas"])
         ),
     );
-    sheet.line(
+    sheet.row(
         0,
-        &format!(
-            "StrategyType:\t{}",
-            object.str_at(&["spec", "strategy", "type"]).unwrap_or("")
-        ),
+        "StrategyType",
+        object.str_at(&["spec", "strategy", "type"]).unwrap_or(""),
     );
-    sheet.line(
+    sheet.row(
         0,
-        &format!("MinReadySeconds:\t{}", number(&["spec", "minReadySeconds"])),
+        "MinReadySeconds",
+        number(&["spec", "minReadySeconds"]).to_string(),
     );
     if let Some(rolling) = object.path(&["spec", "strategy", "rollingUpdate"]) {
         let text = |key: &str| {
@@ -386,8 +387,8 @@ fn deployment(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), 
         or_none(Some(&list.join(", ")))
     };
     if !old.is_empty() || !new.is_empty() {
-        sheet.line(0, &format!("OldReplicaSets:\t{}", shown(&old)));
-        sheet.line(0, &format!("NewReplicaSet:\t{}", shown(&new)));
+        sheet.row(0, "OldReplicaSets", shown(&old));
+        sheet.row(0, "NewReplicaSet", shown(&new));
     }
     Ok(())
 }
@@ -413,16 +414,10 @@ fn new_and_old<'a>(deployment: &Value, sets: &'a [Value]) -> (Vec<&'a Value>, Ve
 
 fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     head(object, sheet);
-    sheet.line(
-        0,
-        &format!(
-            "Selector:\t{}",
-            selector(object.path(&["spec", "selector"]))
-        ),
-    );
+    sheet.row(0, "Selector", selector(object.path(&["spec", "selector"])));
     meta(object, sheet);
     if let Some(owner) = controller(object) {
-        sheet.line(0, &format!("Controlled By:\t{owner}"));
+        sheet.row(0, "Controlled By", owner);
     }
     let number = |path: &[&str]| object.i64_at(path).unwrap_or(0);
     sheet.line(
@@ -433,7 +428,7 @@ fn replica_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(),
             number(&["spec", "replicas"])
         ),
     );
-    sheet.line(0, &format!("Pods Status:\t{}", pods_status(call, object)?));
+    sheet.row(0, "Pods Status", pods_status(call, object)?);
     template_lines(
         object.path(&["spec", "template"]).unwrap_or(&Value::Null),
         sheet,
@@ -517,7 +512,7 @@ pub fn template_lines(template: &Value, sheet: &mut Sheet) {
         found.filter(|text| !text.is_empty())
     };
     if let Some(account) = said("serviceAccountName") {
-        sheet.line(1, &format!("Service Account:\t{account}"));
+        sheet.row(1, "Service Account", account);
     }
     for (label, list) in [
         ("Init Containers", "initContainers"),
@@ -531,7 +526,7 @@ pub fn template_lines(template: &Value, sheet: &mut Sheet) {
     volume::volumes(items(template, &["spec", "volumes"]), 1, sheet);
     pod::spread(template, 1, sheet);
     if let Some(class) = said("priorityClassName") {
-        sheet.line(1, &format!("Priority Class Name:\t{class}"));
+        sheet.row(1, "Priority Class Name", class);
     }
     labels(
         template,

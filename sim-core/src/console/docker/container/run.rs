@@ -129,16 +129,10 @@ pub fn launch(
 pub fn last_words(session: &Session, name: &str, since: SimTime) -> Option<(String, i32)> {
     let world = session.world(Orchestrator::Compose).ok()?;
     verb::stored(session, name, |row| {
-        let process = row.process?;
-        let behaviour = &world.substrate.container(process)?.behaviour;
-        let (span, code) = behaviour.end?;
-        let started = row.started_at.unwrap_or(SimTime::ZERO);
-        let lines = behaviour.lines.iter();
-        let text = lines
-            .filter(|(at, _)| *at <= span && started + *at >= since)
-            .map(|(_, line)| format!("{line}\n"))
-            .collect();
-        Some((text, code))
+        let process = world.substrate.container(row.process?)?;
+        let (lines, code) = process.to_the_end()?;
+        let new = lines.iter().filter(|(at, _)| *at >= since);
+        Some((new.map(|(_, line)| format!("{line}\n")).collect(), code))
     })
     .flatten()
 }

@@ -15,10 +15,7 @@ pub fn autoscaler(object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
     meta(object, sheet);
     let created = object.str_at(&["metadata", "creationTimestamp"]);
-    sheet.line(
-        0,
-        &format!("CreationTimestamp:\t{}", long(created.unwrap_or(""))),
-    );
+    sheet.row(0, "CreationTimestamp", long(created.unwrap_or("")));
     let target = |key| {
         object
             .str_at(&["spec", "scaleTargetRef", key])
@@ -32,7 +29,7 @@ pub fn autoscaler(object: &Value, sheet: &mut Sheet) {
     let statuses = items(object, &["status", "currentMetrics"]);
     for (index, spec) in items(object, &["spec", "metrics"]).iter().enumerate() {
         match metric(spec, statuses.get(index)) {
-            Some((label, value)) => sheet.line(1, &format!("{label}:\t{value}")),
+            Some((label, value)) => sheet.row(1, &label, value),
             None => {
                 let kind = spec.str_at(&["type"]).unwrap_or("");
                 sheet.line(1, &format!("<unknown metric type \"{kind}\">"));
@@ -41,9 +38,9 @@ pub fn autoscaler(object: &Value, sheet: &mut Sheet) {
     }
     let least = object.i64_at(&["spec", "minReplicas"]);
     let least = least.map_or_else(|| "<unset>".to_owned(), |least| least.to_string());
-    sheet.line(0, &format!("Min replicas:\t{least}"));
+    sheet.row(0, "Min replicas", least);
     let most = object.i64_at(&["spec", "maxReplicas"]).unwrap_or(0);
-    sheet.line(0, &format!("Max replicas:\t{most}"));
+    sheet.row(0, "Max replicas", most.to_string());
     if let Some(behavior) = object.path(&["spec", "behavior"]) {
         sheet.line(0, "Behavior:");
         for (label, key) in [("Scale Up", "scaleUp"), ("Scale Down", "scaleDown")] {
@@ -174,21 +171,21 @@ fn resource<'a>(
 
 /// A PodDisruptionBudget.
 pub fn budget(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
-    sheet.line(0, &format!("Namespace:\t{namespace}"));
+    sheet.row(0, "Namespace", namespace);
     for (label, key) in [
         ("Min available", "minAvailable"),
         ("Max unavailable", "maxUnavailable"),
     ] {
         if let Some(bound) = object.path(&["spec", key]) {
-            sheet.line(0, &format!("{label}:\t{}", text(bound)));
+            sheet.row(0, label, text(bound));
             break;
         }
     }
     let chosen = object.path(&["spec", "selector"]);
     let chosen = chosen.map_or_else(|| "<unset>".to_owned(), |chosen| selector(Some(chosen)));
-    sheet.line(0, &format!("Selector:\t{chosen}"));
+    sheet.row(0, "Selector", chosen);
     sheet.line(0, "Status:");
     for (label, key) in [
         ("Allowed disruptions", "disruptionsAllowed"),
@@ -197,6 +194,6 @@ pub fn budget(object: &Value, sheet: &mut Sheet) {
         ("Total", "expectedPods"),
     ] {
         let count = object.i64_at(&["status", key]).unwrap_or(0);
-        sheet.line(2, &format!("{label}:\t{count}"));
+        sheet.row(2, label, count.to_string());
     }
 }

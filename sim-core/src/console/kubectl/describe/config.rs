@@ -44,7 +44,7 @@ pub fn secret(object: &Value, sheet: &mut Sheet) {
     meta(object, sheet);
     let kind = object.str_at(&["type"]).unwrap_or("");
     sheet.line(0, "");
-    sheet.line(0, &format!("Type:\t{kind}"));
+    sheet.row(0, "Type", kind);
     sheet.line(0, "");
     sheet.line(0, "Data");
     sheet.line(0, "====");
@@ -54,7 +54,7 @@ pub fn secret(object: &Value, sheet: &mut Sheet) {
         let bytes = base64::decode(&text(value)).ok().filter(|_| token);
         let shown = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let shown = shown.unwrap_or_else(|| format!("{} bytes", decoded(value)));
-        sheet.line(0, &format!("{key}:\t{shown}"));
+        sheet.row(0, key, shown);
     }
 }
 
@@ -86,10 +86,10 @@ pub fn service_account(object: &Value, sheet: &mut Sheet) {
 /// If there is no Kubernetes.
 pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     let name = name_of(object);
-    sheet.line(0, &format!("Name:\t{name}"));
+    sheet.row(0, "Name", name);
     meta(object, sheet);
     let phase = object.str_at(&["status", "phase"]).unwrap_or("");
-    sheet.line(0, &format!("Status:\t{phase}"));
+    sheet.row(0, "Status", phase);
     let columns = ["Type", "Status", "LastTransitionTime", "Reason", "Message"];
     super::conditions(object, &columns.map(|heading| (heading, "")), sheet);
     let quotas = call
@@ -102,7 +102,7 @@ pub fn namespace(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(
         sheet.line(0, "Resource Quotas");
     }
     for quota in &quotas {
-        sheet.line(1, &format!("Name:\t{}", name_of(quota)));
+        sheet.row(1, "Name", name_of(quota));
         scopes(quota, 1, sheet);
         quota_lines(quota, sheet);
     }
@@ -154,7 +154,7 @@ fn scopes(quota: &Value, level: usize, sheet: &mut Sheet) {
         return;
     }
     list.arrange();
-    sheet.line(level, &format!("Scopes:\t{}", list.join(", ")));
+    sheet.row(level, "Scopes", list.join(", "));
     // Of a quota alone the stars stand one blank in.
     let star = if level == 0 { " *" } else { "*" };
     for scope in &list {
@@ -238,7 +238,7 @@ fn range_lines(range: &Value, indent: &str, sheet: &mut Sheet) {
 
 /// A Role or ClusterRole.
 pub fn role(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     meta(object, sheet);
     sheet.line(0, "PolicyRule:");
     sheet.line(1, "Resources\tNon-Resource URLs\tResource Names\tVerbs");
@@ -302,12 +302,12 @@ pub fn in_group(resource: &str, group: &str) -> String {
 
 /// A RoleBinding or ClusterRoleBinding.
 pub fn role_binding(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     meta(object, sheet);
     sheet.line(0, "Role:");
     for (label, key) in [("Kind", "kind"), ("Name", "name")] {
         let found = object.str_at(&["roleRef", key]).unwrap_or("");
-        sheet.line(1, &format!("{label}:\t{found}"));
+        sheet.row(1, label, found);
     }
     sheet.line(0, "Subjects:");
     sheet.line(1, "Kind\tName\tNamespace");
@@ -328,24 +328,19 @@ pub fn role_binding(object: &Value, sheet: &mut Sheet) {
 
 /// A PriorityClass.
 pub fn priority_class(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
-    sheet.line(
+    sheet.row(0, "Name", name_of(object));
+    sheet.row(
         0,
-        &format!("Value:\t{}", object.i64_at(&["value"]).unwrap_or(0)),
+        "Value",
+        object.i64_at(&["value"]).unwrap_or(0).to_string(),
     );
-    sheet.line(
-        0,
-        &format!("GlobalDefault:\t{}", truth(object, &["globalDefault"])),
-    );
+    sheet.row(0, "GlobalDefault", truth(object, &["globalDefault"]));
     let policy = object
         .str_at(&["preemptionPolicy"])
         .unwrap_or("PreemptLowerPriority");
-    sheet.line(0, &format!("PreemptionPolicy:\t{policy}"));
+    sheet.row(0, "PreemptionPolicy", policy);
     let description = object.str_at(&["description"]).unwrap_or("");
-    sheet.line(0, &format!("Description:\t{description}"));
+    sheet.row(0, "Description", description);
     let annotations = super::map_lines(object, &["metadata", "annotations"], "=");
-    sheet.line(
-        0,
-        &format!("Annotations:\t{}", or_none(Some(&annotations.join(",")))),
-    );
+    sheet.row(0, "Annotations", or_none(Some(&annotations.join(","))));
 }

@@ -40,12 +40,12 @@ fn one(container: &Value, status: Option<&Value>, pod: Option<&Value>, sheet: &m
     let of = |key: &str| status.and_then(|status| status.str_at(&[key]));
     if status.is_some() {
         let id = of("containerID").unwrap_or("");
-        sheet.line(2, &format!("Container ID:\t{id}"));
+        sheet.row(2, "Container ID", id);
     }
     let image = container.str_at(&["image"]).unwrap_or("");
-    sheet.line(2, &format!("Image:\t{image}"));
+    sheet.row(2, "Image", image);
     if status.is_some() {
-        sheet.line(2, &format!("Image ID:\t{}", of("imageID").unwrap_or("")));
+        sheet.row(2, "Image ID", of("imageID").unwrap_or(""));
     }
     let ports = items(container, &["ports"]);
     let plural = if ports.len() > 1 { "s" } else { "" };
@@ -72,9 +72,9 @@ fn one(container: &Value, status: Option<&Value>, pod: Option<&Value>, sheet: &m
             state("Last State", Some(last), sheet);
         }
         let ready = status.get("ready").and_then(Value::as_bool) == Some(true);
-        sheet.line(2, &format!("Ready:\t{}", super::yes(ready)));
+        sheet.row(2, "Ready", super::yes(ready));
         let restarts = status.i64_at(&["restartCount"]).unwrap_or(0);
-        sheet.line(2, &format!("Restart Count:\t{restarts}"));
+        sheet.row(2, "Restart Count", restarts.to_string());
     }
     resources(container.get("resources"), 2, sheet);
     for (label, key) in [
@@ -83,7 +83,7 @@ fn one(container: &Value, status: Option<&Value>, pod: Option<&Value>, sheet: &m
         ("Startup", "startupProbe"),
     ] {
         if let Some(found) = container.get(key) {
-            sheet.line(2, &format!("{label}:\t{}", probe(found)));
+            sheet.row(2, label, probe(found));
         }
     }
     sources(container, sheet);
@@ -106,10 +106,10 @@ pub fn seccomp(of: &Value, level: usize, deeper: usize, sheet: &mut Sheet) {
         return;
     };
     let kind = profile.str_at(&["type"]).unwrap_or("");
-    sheet.line(level, &format!("SeccompProfile:\t{kind}"));
+    sheet.row(level, "SeccompProfile", kind);
     if kind == "Localhost" {
         let file = profile.str_at(&["localhostProfile"]).unwrap_or("");
-        sheet.line(deeper, &format!("LocalhostProfile:\t{file}"));
+        sheet.row(deeper, "LocalhostProfile", file);
     }
 }
 
@@ -122,7 +122,7 @@ pub fn resources(resources: Option<&Value>, level: usize, sheet: &mut Sheet) {
         };
         sheet.line(level, &format!("{label}:"));
         for (name, amount) in map.sorted() {
-            sheet.line(level + 1, &format!("{name}:\t{}", quantity(amount)));
+            sheet.row(level + 1, name, quantity(amount));
         }
     }
 }
@@ -192,7 +192,7 @@ fn environment(container: &Value, pod: Option<&Value>, sheet: &mut Sheet) {
         let name = one.str_at(&["name"]).unwrap_or("");
         let Some(from) = one.get("valueFrom") else {
             let mut lines = one.str_at(&["value"]).unwrap_or("").split('\n');
-            sheet.line(3, &format!("{name}:\t{}", lines.next().unwrap_or("")));
+            sheet.row(3, name, lines.next().unwrap_or(""));
             for line in lines {
                 sheet.line(3, &format!("\t{line}"));
             }
@@ -219,7 +219,7 @@ fn environment(container: &Value, pod: Option<&Value>, sheet: &mut Sheet) {
         } else {
             continue;
         };
-        sheet.line(3, &format!("{name}:\t{value}"));
+        sheet.row(3, name, value);
     }
 }
 
@@ -275,27 +275,27 @@ fn state(label: &str, value: Option<&Value>, sheet: &mut Sheet) {
     if let Some(running) = part("running") {
         sheet.line(2, &format!("{label}:\tRunning"));
         let started = super::moment(running.str_at(&["startedAt"]));
-        sheet.line(3, &format!("Started:\t{started}"));
+        sheet.row(3, "Started", started);
     } else if let Some(waiting) = part("waiting") {
         sheet.line(2, &format!("{label}:\tWaiting"));
         if let Some(reason) = waiting.str_at(&["reason"]).filter(|text| !text.is_empty()) {
-            sheet.line(3, &format!("Reason:\t{reason}"));
+            sheet.row(3, "Reason", reason);
         }
     } else if let Some(ended) = part("terminated") {
         sheet.line(2, &format!("{label}:\tTerminated"));
         for (label, key) in [("Reason", "reason"), ("Message", "message")] {
             if let Some(text) = ended.str_at(&[key]).filter(|text| !text.is_empty()) {
-                sheet.line(3, &format!("{label}:\t{text}"));
+                sheet.row(3, label, text);
             }
         }
         let code = ended.i64_at(&["exitCode"]).unwrap_or(0);
-        sheet.line(3, &format!("Exit Code:\t{code}"));
+        sheet.row(3, "Exit Code", code.to_string());
         if let Some(signal) = ended.i64_at(&["signal"]).filter(|signal| *signal > 0) {
-            sheet.line(3, &format!("Signal:\t{signal}"));
+            sheet.row(3, "Signal", signal.to_string());
         }
         for (label, key) in [("Started", "startedAt"), ("Finished", "finishedAt")] {
             let at = super::moment(ended.str_at(&[key]));
-            sheet.line(3, &format!("{label}:\t{at}"));
+            sheet.row(3, label, at);
         }
     } else {
         sheet.line(2, &format!("{label}:\tWaiting"));

@@ -21,9 +21,9 @@ const ACRONYMS: [&str; 4] = ["API", "URL", "UID", "GUID"];
 
 /// The object. The namespace has its line even where there is none.
 pub fn describe(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
-    sheet.line(0, &format!("Namespace:\t{namespace}"));
+    sheet.row(0, "Namespace", namespace);
     meta(object, sheet);
     let mut shown = object.clone();
     for field in SKIPPED {
@@ -55,7 +55,7 @@ pub fn fields(value: &Value, level: usize, sheet: &mut Sheet) {
                 }
             }
             Value::Null => sheet.line(level, &format!("{name}:\t<nil>")),
-            _ => sheet.line(level, &format!("{name}:\t{}", text(value))),
+            _ => sheet.row(level, &name, text(value)),
         }
     }
 }

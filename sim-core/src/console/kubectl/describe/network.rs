@@ -15,13 +15,10 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     let field = |path: &[&str]| object.str_at(path).unwrap_or("").to_owned();
     head(object, sheet);
     meta(object, sheet);
-    sheet.line(
-        0,
-        &format!("Selector:\t{}", pairs(object.path(&["spec", "selector"]))),
-    );
-    sheet.line(0, &format!("Type:\t{}", field(&["spec", "type"])));
+    sheet.row(0, "Selector", pairs(object.path(&["spec", "selector"])));
+    sheet.row(0, "Type", field(&["spec", "type"]));
     if let Some(policy) = object.str_at(&["spec", "ipFamilyPolicy"]) {
-        sheet.line(0, &format!("IP Family Policy:\t{policy}"));
+        sheet.row(0, "IP Family Policy", policy);
     }
     let joined = |path: &[&str]| {
         let list: Vec<&str> = items(object, path)
@@ -31,12 +28,9 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
         list.join(",")
     };
     let listed = |path: &[&str]| or_none(Some(&joined(path)));
-    sheet.line(
-        0,
-        &format!("IP Families:\t{}", listed(&["spec", "ipFamilies"])),
-    );
-    sheet.line(0, &format!("IP:\t{}", field(&["spec", "clusterIP"])));
-    sheet.line(0, &format!("IPs:\t{}", listed(&["spec", "clusterIPs"])));
+    sheet.row(0, "IP Families", listed(&["spec", "ipFamilies"]));
+    sheet.row(0, "IP", field(&["spec", "clusterIP"]));
+    sheet.row(0, "IPs", listed(&["spec", "clusterIPs"]));
     let external = joined(&["spec", "externalIPs"]);
     let desired = field(&["spec", "loadBalancerIP"]);
     let name = field(&["spec", "externalName"]);
@@ -47,7 +41,7 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
         ("LoadBalancer Ingress", &ingress(object)),
     ] {
         if !value.is_empty() {
-            sheet.line(0, &format!("{label}:\t{value}"));
+            sheet.row(0, label, value);
         }
     }
     let slices = slices_of(call, object);
@@ -55,30 +49,27 @@ pub fn service(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     for port in items(object, &["spec", "ports"]) {
         service_port(port, &own, sheet);
     }
-    sheet.line(
-        0,
-        &format!("Session Affinity:\t{}", field(&["spec", "sessionAffinity"])),
-    );
+    sheet.row(0, "Session Affinity", field(&["spec", "sessionAffinity"]));
     for (label, key) in [
         ("External Traffic Policy", "externalTrafficPolicy"),
         ("Internal Traffic Policy", "internalTrafficPolicy"),
     ] {
         if let Some(policy) = object.str_at(&["spec", key]) {
-            sheet.line(0, &format!("{label}:\t{policy}"));
+            sheet.row(0, label, policy);
         }
     }
     if let Some(port) = object
         .i64_at(&["spec", "healthCheckNodePort"])
         .filter(|port| *port > 0)
     {
-        sheet.line(0, &format!("HealthCheck NodePort:\t{port}"));
+        sheet.row(0, "HealthCheck NodePort", port.to_string());
     }
     let ranges = joined(&["spec", "loadBalancerSourceRanges"]);
     if !ranges.is_empty() {
-        sheet.line(0, &format!("LoadBalancer Source Ranges:\t{ranges}"));
+        sheet.row(0, "LoadBalancer Source Ranges", ranges);
     }
     if let Some(distribution) = object.str_at(&["spec", "trafficDistribution"]) {
-        sheet.line(0, &format!("Traffic Distribution:\t{distribution}"));
+        sheet.row(0, "Traffic Distribution", distribution);
     }
 }
 
@@ -108,12 +99,12 @@ fn service_port(port: &Value, slices: &[&Value], sheet: &mut Sheet) {
     let target = port.get("targetPort").map_or_else(|| "0".to_owned(), text);
     sheet.line(0, &format!("TargetPort:\t{target}/{protocol}"));
     if let Some(application) = port.str_at(&["appProtocol"]) {
-        sheet.line(0, &format!("AppProtocol:\t{application}"));
+        sheet.row(0, "AppProtocol", application);
     }
     if let Some(node) = port.i64_at(&["nodePort"]).filter(|node| *node > 0) {
         sheet.line(0, &format!("NodePort:\t{shown}\t{node}/{protocol}"));
     }
-    sheet.line(0, &format!("Endpoints:\t{}", endpoints_of(slices, name)));
+    sheet.row(0, "Endpoints", endpoints_of(slices, name));
 }
 
 /// Up to three ready addresses behind the port of that name, and how many more there are. Of an endpoint's
@@ -207,22 +198,22 @@ fn slices_of(call: &Call<'_>, service: &Value) -> Vec<Value> {
 
 /// An Ingress.
 pub fn ingress_rules(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     labels(object, &["metadata", "labels"], "Labels", 0, sheet);
     let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
-    sheet.line(0, &format!("Namespace:\t{namespace}"));
+    sheet.row(0, "Namespace", namespace);
     let given = items(object, &["status", "loadBalancer", "ingress"]).iter();
     let given = given.filter_map(|one| first_text(one, &[&["ip"], &["hostname"]]));
     let mut addresses: Vec<&str> = given.collect();
     addresses.arrange();
     addresses.dedup();
-    sheet.line(0, &format!("Address:\t{}", addresses.join(",")));
+    sheet.row(0, "Address", addresses.join(","));
     let class = object.str_at(&["spec", "ingressClassName"]);
-    sheet.line(0, &format!("Ingress Class:\t{}", or_none(class)));
+    sheet.row(0, "Ingress Class", or_none(class));
     let default = object.path(&["spec", "defaultBackend"]);
     let default = default.map(|one| backend(call, object, one));
     let default = default.unwrap_or_else(|| "<default>".to_owned());
-    sheet.line(0, &format!("Default backend:\t{default}"));
+    sheet.row(0, "Default backend", &default);
     let tls = items(object, &["spec", "tls"]);
     if !tls.is_empty() {
         sheet.line(0, "TLS:");
@@ -276,7 +267,7 @@ pub fn endpoints(object: &Value, sheet: &mut Sheet) {
                 true => "<none>".to_owned(),
                 false => list.join(","),
             };
-            sheet.line(1, &format!("{title}:\t{shown}"));
+            sheet.row(1, title, shown);
         }
         let ports = items(subset, &["ports"]);
         if !ports.is_empty() {
@@ -302,18 +293,15 @@ pub fn endpoints(object: &Value, sheet: &mut Sheet) {
 
 /// An IngressClass.
 pub fn ingress_class(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     meta(object, sheet);
     let text = |path: &[&str]| object.str_at(path).unwrap_or("");
-    sheet.line(
-        0,
-        &format!("Controller:\t{}", text(&["spec", "controller"])),
-    );
+    sheet.row(0, "Controller", text(&["spec", "controller"]));
     if object.path(&["spec", "parameters"]).is_some() {
         sheet.line(0, "Parameters:");
         for (title, field) in [("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name")] {
             if let Some(value) = object.str_at(&["spec", "parameters", field]) {
-                sheet.line(1, &format!("{title}:\t{value}"));
+                sheet.row(1, title, value);
             }
         }
     }
@@ -325,7 +313,7 @@ pub fn network_policy(object: &Value, sheet: &mut Sheet) {
     let created = object.str_at(&["metadata", "creationTimestamp"]);
     // A time as Go prints it, unlike that of other kinds.
     let created = go_time(created.unwrap_or(""));
-    sheet.line(0, &format!("Created on:\t{created}"));
+    sheet.row(0, "Created on", created);
     meta(object, sheet);
     sheet.line(0, "Spec:");
     let chosen = selector(object.path(&["spec", "podSelector"]));
@@ -420,7 +408,7 @@ pub fn endpoint_slice(object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
     meta(object, sheet);
     let kind = object.str_at(&["addressType"]).unwrap_or("");
-    sheet.line(0, &format!("AddressType:\t{kind}"));
+    sheet.row(0, "AddressType", kind);
     let ports = items(object, &["ports"]);
     if ports.is_empty() {
         sheet.line(0, "Ports: <unset>");
@@ -446,17 +434,14 @@ pub fn endpoint_slice(object: &Value, sheet: &mut Sheet) {
     }
     for endpoint in endpoints {
         let addresses: Vec<String> = items(endpoint, &["addresses"]).iter().map(text).collect();
-        sheet.line(
-            1,
-            &format!("- Addresses:\t{}", or_none(Some(&addresses.join(", ")))),
-        );
+        sheet.row(1, "- Addresses", or_none(Some(&addresses.join(", "))));
         sheet.line(2, "Conditions:");
         let ready = endpoint
             .path(&["conditions", "ready"])
             .map_or_else(|| "<unset>".to_owned(), text);
-        sheet.line(3, &format!("Ready:\t{ready}"));
+        sheet.row(3, "Ready", ready);
         let unset = |key: &str| endpoint.str_at(&[key]).unwrap_or("<unset>").to_owned();
-        sheet.line(2, &format!("Hostname:\t{}", unset("hostname")));
+        sheet.row(2, "Hostname", unset("hostname"));
         if let Some(target) = endpoint.get("targetRef") {
             sheet.line(
                 2,
@@ -467,7 +452,7 @@ pub fn endpoint_slice(object: &Value, sheet: &mut Sheet) {
                 ),
             );
         }
-        sheet.line(2, &format!("NodeName:\t{}", unset("nodeName")));
-        sheet.line(2, &format!("Zone:\t{}", unset("zone")));
+        sheet.row(2, "NodeName", unset("nodeName"));
+        sheet.row(2, "Zone", unset("zone"));
     }
 }

@@ -20,17 +20,15 @@ use super::amounts::{Amounts, Side, of_pod};
 /// If there is no Kubernetes.
 pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     let name = name_of(node);
-    sheet.line(0, &format!("Name:\t{name}"));
-    sheet.line(0, &format!("Roles:\t{}", roles(node)));
+    sheet.row(0, "Name", name);
+    sheet.row(0, "Roles", roles(node));
     super::meta(node, sheet);
-    sheet.line(
+    sheet.row(
         0,
-        &format!(
-            "CreationTimestamp:\t{}",
-            long(
-                node.str_at(&["metadata", "creationTimestamp"])
-                    .unwrap_or("")
-            )
+        "CreationTimestamp",
+        long(
+            node.str_at(&["metadata", "creationTimestamp"])
+                .unwrap_or(""),
         ),
     );
     let mut taints = items(node, &["spec", "taints"]).to_vec();
@@ -56,17 +54,17 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
         .path(&["spec", "unschedulable"])
         .and_then(Value::as_bool)
         == Some(true);
-    sheet.line(0, &format!("Unschedulable:\t{cordoned}"));
+    sheet.row(0, "Unschedulable", cordoned.to_string());
     let view = call.view()?;
     match view.get(kind_of("leases")?, "kube-node-lease", name) {
         Some(lease) => {
             sheet.line(0, "Lease:");
             let field = |key: &str| lease.str_at(&["spec", key]);
             let holder = field("holderIdentity").unwrap_or("<unset>");
-            sheet.line(1, &format!("HolderIdentity:\t{holder}"));
+            sheet.row(1, "HolderIdentity", holder);
             for (label, key) in [("AcquireTime", "acquireTime"), ("RenewTime", "renewTime")] {
                 let at = field(key).map_or_else(|| "<unset>".to_owned(), long);
-                sheet.line(1, &format!("{label}:\t{at}"));
+                sheet.row(1, label, at);
             }
         }
         None => sheet.line(
@@ -103,7 +101,7 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
         };
         sheet.line(0, &format!("{label}:"));
         for (name, amount) in map.sorted() {
-            sheet.line(1, &format!("{name}:\t{}", quantity(amount)));
+            sheet.row(1, name, quantity(amount));
         }
     }
     sheet.line(0, "System Info:");
@@ -119,32 +117,30 @@ pub fn describe(call: &Call<'_>, node: &Value, sheet: &mut Sheet) -> Result<(), 
         ("Kubelet Version", "kubeletVersion"),
     ];
     for (label, key) in labels {
-        sheet.line(
+        sheet.row(
             1,
-            &format!(
-                "{label}:\t{}",
-                node.str_at(&["status", "nodeInfo", key]).unwrap_or("")
-            ),
+            label,
+            node.str_at(&["status", "nodeInfo", key]).unwrap_or(""),
         );
     }
     if let Some(range) = node
         .str_at(&["spec", "podCIDR"])
         .filter(|range| !range.is_empty())
     {
-        sheet.line(0, &format!("PodCIDR:\t{range}"));
+        sheet.row(0, "PodCIDR", range);
     }
     let ranges: Vec<&str> = items(node, &["spec", "podCIDRs"])
         .iter()
         .filter_map(Value::as_str)
         .collect();
     if !ranges.is_empty() {
-        sheet.line(0, &format!("PodCIDRs:\t{}", ranges.join(",")));
+        sheet.row(0, "PodCIDRs", ranges.join(","));
     }
     if let Some(id) = node
         .str_at(&["spec", "providerID"])
         .filter(|id| !id.is_empty())
     {
-        sheet.line(0, &format!("ProviderID:\t{id}"));
+        sheet.row(0, "ProviderID", id);
     }
     pods(call, node, sheet)
 }

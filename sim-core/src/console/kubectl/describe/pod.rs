@@ -18,7 +18,7 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
     let said = |path: &[&str]| pod.str_at(path).filter(|text| !text.is_empty());
     head(pod, sheet);
     if let Some(priority) = pod.i64_at(&["spec", "priority"]) {
-        sheet.line(0, &format!("Priority:\t{priority}"));
+        sheet.row(0, "Priority", priority.to_string());
     }
     for (label, key) in [
         ("Priority Class Name", "priorityClassName"),
@@ -26,14 +26,14 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
         ("Service Account", "serviceAccountName"),
     ] {
         if let Some(name) = said(&["spec", key]) {
-            sheet.line(0, &format!("{label}:\t{name}"));
+            sheet.row(0, label, name);
         }
     }
     let node = said(&["spec", "nodeName"])
         .map(|node| format!("{node}/{}", pod.str_at(&["status", "hostIP"]).unwrap_or("")));
-    sheet.line(0, &format!("Node:\t{}", or_none(node.as_deref())));
+    sheet.row(0, "Node", or_none(node.as_deref()));
     if let Some(started) = pod.str_at(&["status", "startTime"]) {
-        sheet.line(0, &format!("Start Time:\t{}", long(started)));
+        sheet.row(0, "Start Time", long(started));
     }
     meta(pod, sheet);
     let phase = pod.str_at(&["status", "phase"]).unwrap_or("");
@@ -50,32 +50,29 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
                 &format!("Termination Grace Period:\t{}s", grace.unwrap_or(0)),
             );
         }
-        None => sheet.line(0, &format!("Status:\t{phase}")),
+        None => sheet.row(0, "Status", phase),
     }
     for (label, key) in [("Reason", "reason"), ("Message", "message")] {
         if let Some(found) = said(&["status", key]) {
-            sheet.line(0, &format!("{label}:\t{found}"));
+            sheet.row(0, label, found);
         }
     }
     seccomp(pod.get("spec").unwrap_or(&Value::Null), 0, 0, sheet);
-    sheet.line(
-        0,
-        &format!("IP:\t{}", pod.str_at(&["status", "podIP"]).unwrap_or("")),
-    );
+    sheet.row(0, "IP", pod.str_at(&["status", "podIP"]).unwrap_or(""));
     let ips = items(pod, &["status", "podIPs"]);
     if ips.is_empty() {
         sheet.line(0, "IPs:\t<none>");
     } else {
         sheet.line(0, "IPs:");
         for ip in ips {
-            sheet.line(1, &format!("IP:\t{}", ip.str_at(&["ip"]).unwrap_or("")));
+            sheet.row(1, "IP", ip.str_at(&["ip"]).unwrap_or(""));
         }
     }
     if let Some(owner) = controller(pod) {
-        sheet.line(0, &format!("Controlled By:\t{owner}"));
+        sheet.row(0, "Controlled By", owner);
     }
     if let Some(node) = said(&["status", "nominatedNodeName"]) {
-        sheet.line(0, &format!("NominatedNodeName:\t{node}"));
+        sheet.row(0, "NominatedNodeName", node);
     }
     if let Some(whole) = pod.path(&["spec", "resources"]) {
         sheet.line(0, "Resources:");
@@ -98,7 +95,7 @@ pub fn describe(call: &Call<'_>, pod: &Value, sheet: &mut Sheet) {
     gates(pod, sheet);
     conditions(pod, sheet);
     volumes(items(pod, &["spec", "volumes"]), 0, sheet);
-    sheet.line(0, &format!("QoS Class:\t{}", qos(pod)));
+    sheet.row(0, "QoS Class", qos(pod));
     labels(pod, &["spec", "nodeSelector"], "Node-Selectors", 0, sheet);
     sheet.many(0, "Tolerations", &tolerations(pod));
     spread(pod, 0, sheet);

@@ -35,10 +35,10 @@ fn phase(call: &Call<'_>, object: &Value) -> String {
 /// If there is no Kubernetes.
 pub fn claim(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     head(object, sheet);
-    sheet.line(0, &format!("StorageClass:\t{}", class(object)));
-    sheet.line(0, &format!("Status:\t{}", phase(call, object)));
+    sheet.row(0, "StorageClass", class(object));
+    sheet.row(0, "Status", phase(call, object));
     let volume = object.str_at(&["spec", "volumeName"]).unwrap_or("");
-    sheet.line(0, &format!("Volume:\t{volume}"));
+    sheet.row(0, "Volume", volume);
     meta(object, sheet);
     finalizers(object, sheet);
     request(object, 0, sheet);
@@ -77,7 +77,7 @@ pub fn claim(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), P
 
 /// The claim of an ephemeral volume: what has no meaning before it exists is left out.
 pub fn claim_template(template: &Value, sheet: &mut Sheet) {
-    sheet.line(2, &format!("StorageClass:\t{}", class(template)));
+    sheet.row(2, "StorageClass", class(template));
     sheet.line(2, "Volume:\t");
     labels(template, &["metadata", "labels"], "Labels", 2, sheet);
     super::annotations(template, 2, sheet);
@@ -94,30 +94,30 @@ fn request(object: &Value, level: usize, sheet: &mut Sheet) {
             .path(&["status", "capacity", "storage"])
             .map_or_else(|| "0".to_owned(), quantity);
     }
-    sheet.line(level, &format!("Capacity:\t{capacity}"));
-    sheet.line(level, &format!("Access Modes:\t{modes}"));
+    sheet.row(level, "Capacity", capacity);
+    sheet.row(level, "Access Modes", modes);
     if let Some(mode) = object.str_at(&["spec", "volumeMode"]) {
-        sheet.line(level, &format!("VolumeMode:\t{mode}"));
+        sheet.row(level, "VolumeMode", mode);
     }
     if let Some(source) = object.path(&["spec", "dataSource"]) {
         sheet.line(level, "DataSource:");
         if let Some(group) = source.str_at(&["apiGroup"]) {
-            sheet.line(level + 1, &format!("APIGroup:\t{group}"));
+            sheet.row(level + 1, "APIGroup", group);
         }
         for (label, key) in [("Kind", "kind"), ("Name", "name")] {
             let found = source.str_at(&[key]).unwrap_or("");
-            sheet.line(level + 1, &format!("{label}:\t{found}"));
+            sheet.row(level + 1, label, found);
         }
     }
 }
 
 /// A PersistentVolume.
 pub fn volume(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     meta(object, sheet);
     finalizers(object, sheet);
-    sheet.line(0, &format!("StorageClass:\t{}", class(object)));
-    sheet.line(0, &format!("Status:\t{}", phase(call, object)));
+    sheet.row(0, "StorageClass", class(object));
+    sheet.row(0, "Status", phase(call, object));
     let claim = object
         .path(&["spec", "claimRef"])
         .map_or_else(String::new, |claim| {
@@ -127,23 +127,23 @@ pub fn volume(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
                 claim.str_at(&["name"]).unwrap_or("")
             )
         });
-    sheet.line(0, &format!("Claim:\t{claim}"));
+    sheet.row(0, "Claim", claim);
     let policy = object
         .str_at(&["spec", "persistentVolumeReclaimPolicy"])
         .unwrap_or("");
-    sheet.line(0, &format!("Reclaim Policy:\t{policy}"));
+    sheet.row(0, "Reclaim Policy", policy);
     let modes = access_modes(items(object, &["spec", "accessModes"]));
-    sheet.line(0, &format!("Access Modes:\t{modes}"));
+    sheet.row(0, "Access Modes", modes);
     if let Some(mode) = object.str_at(&["spec", "volumeMode"]) {
-        sheet.line(0, &format!("VolumeMode:\t{mode}"));
+        sheet.row(0, "VolumeMode", mode);
     }
     let size = object
         .path(&["spec", "capacity", "storage"])
         .map_or_else(|| "0".to_owned(), quantity);
-    sheet.line(0, &format!("Capacity:\t{size}"));
+    sheet.row(0, "Capacity", size);
     affinity(object, sheet);
     let message = object.str_at(&["status", "message"]).unwrap_or("");
-    sheet.line(0, &format!("Message:\t{message}"));
+    sheet.row(0, "Message", message);
     sheet.line(0, "Source:");
     let spec = object.get("spec").unwrap_or(&Value::Null);
     super::volume::source(spec, true, sheet);
@@ -157,7 +157,7 @@ fn affinity(object: &Value, sheet: &mut Sheet) {
     sheet.line(0, "Node Affinity:\t");
     let terms = items(required, &["nodeSelectorTerms"]);
     let none = if terms.is_empty() { "<none>" } else { "" };
-    sheet.line(1, &format!("Required Terms:\t{none}"));
+    sheet.row(1, "Required Terms", none);
     for (index, term) in terms.iter().enumerate() {
         let expressions = items(term, &["matchExpressions"]).iter().map(|one| {
             let key = one.str_at(&["key"]).unwrap_or("");
@@ -195,13 +195,10 @@ fn terms_lines(level: usize, title: &str, expressions: &[String], sheet: &mut Sh
 
 /// A CSINode.
 pub fn csi_node(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     meta(object, sheet);
     let created = object.str_at(&["metadata", "creationTimestamp"]);
-    sheet.line(
-        0,
-        &format!("CreationTimestamp:\t{}", long(created.unwrap_or(""))),
-    );
+    sheet.row(0, "CreationTimestamp", long(created.unwrap_or("")));
     sheet.line(0, "Spec:");
     let drivers = items(object, &["spec", "drivers"]);
     if !drivers.is_empty() {
@@ -210,10 +207,10 @@ pub fn csi_node(object: &Value, sheet: &mut Sheet) {
     for driver in drivers {
         let text = |field: &str| driver.str_at(&[field]).unwrap_or("");
         sheet.line(2, &format!("{}:", text("name")));
-        sheet.line(3, &format!("Node ID:\t{}", text("nodeID")));
+        sheet.row(3, "Node ID", text("nodeID"));
         if let Some(count) = driver.i64_at(&["allocatable", "count"]) {
             sheet.line(3, "Allocatables:");
-            sheet.line(4, &format!("Count:\t{count}"));
+            sheet.row(4, "Count", count.to_string());
         }
         if let Some(keys) = driver.get("topologyKeys").and_then(Value::as_list) {
             let keys: Vec<&str> = keys.iter().filter_map(Value::as_str).collect();
@@ -224,32 +221,23 @@ pub fn csi_node(object: &Value, sheet: &mut Sheet) {
 
 /// A StorageClass.
 pub fn storage_class(object: &Value, sheet: &mut Sheet) {
-    sheet.line(0, &format!("Name:\t{}", name_of(object)));
+    sheet.row(0, "Name", name_of(object));
     let annotation = "storageclass.kubernetes.io/is-default-class";
     let beta = "storageclass.beta.kubernetes.io/is-default-class";
     let is_default = [annotation, beta]
         .iter()
         .any(|key| object.str_at(&["metadata", "annotations", key]) == Some("true"));
-    sheet.line(
-        0,
-        &format!("IsDefaultClass:\t{}", if is_default { "Yes" } else { "No" }),
-    );
+    sheet.row(0, "IsDefaultClass", if is_default { "Yes" } else { "No" });
     let pairs = |path: &[&str], separator: &str| {
         or_none(Some(&super::map_lines(object, path, separator).join(",")))
     };
-    sheet.line(
-        0,
-        &format!("Annotations:\t{}", pairs(&["metadata", "annotations"], "=")),
-    );
+    sheet.row(0, "Annotations", pairs(&["metadata", "annotations"], "="));
     let field = |key: &str| object.get(key).map(text);
-    sheet.line(
-        0,
-        &format!("Provisioner:\t{}", field("provisioner").unwrap_or_default()),
-    );
-    sheet.line(0, &format!("Parameters:\t{}", pairs(&["parameters"], "=")));
+    sheet.row(0, "Provisioner", field("provisioner").unwrap_or_default());
+    sheet.row(0, "Parameters", pairs(&["parameters"], "="));
     let expands = object.get("allowVolumeExpansion").and_then(Value::as_bool);
     let expands = expands.map_or("<unset>", super::yes);
-    sheet.line(0, &format!("AllowVolumeExpansion:\t{expands}"));
+    sheet.row(0, "AllowVolumeExpansion", expands);
     let options: Vec<String> = items(object, &["mountOptions"]).iter().map(text).collect();
     if options.is_empty() {
         sheet.line(0, "MountOptions:\t<none>");
@@ -262,12 +250,12 @@ pub fn storage_class(object: &Value, sheet: &mut Sheet) {
         ("VolumeBindingMode", "volumeBindingMode"),
     ] {
         if let Some(found) = field(key) {
-            sheet.line(0, &format!("{label}:\t{found}"));
+            sheet.row(0, label, found);
         }
     }
     if let Some(terms) = object.get("allowedTopologies").and_then(Value::as_list) {
         let none = if terms.is_empty() { "<none>" } else { "" };
-        sheet.line(0, &format!("AllowedTopologies:\t{none}"));
+        sheet.row(0, "AllowedTopologies", none);
         for (index, term) in terms.iter().enumerate() {
             let all = items(term, &["matchLabelExpressions"]).iter();
             let all = all.map(|one| {

@@ -161,11 +161,11 @@ pub fn source(of: &Value, persistent: bool, sheet: &mut Sheet) {
             "Type:\tEmptyDir (a temporary directory that shares a pod's lifetime)",
         );
         let medium = directory.str_at(&["medium"]).unwrap_or("");
-        sheet.line(2, &format!("Medium:\t{medium}"));
+        sheet.row(2, "Medium", medium);
         let limit = directory.get("sizeLimit").map(quantity);
         let limit = limit.filter(|limit| limit != "0" && !limit.starts_with('-'));
         let limit = limit.unwrap_or_else(|| "<unset>".to_owned());
-        return sheet.line(2, &format!("SizeLimit:\t{limit}"));
+        return sheet.row(2, "SizeLimit", limit);
     }
     if let Some(projected) = of.get("projected") {
         return projections(projected, sheet);
@@ -192,7 +192,7 @@ pub fn source(of: &Value, persistent: bool, sheet: &mut Sheet) {
     let Some((key, found, kind, lines)) = found else {
         return sheet.line(1, "<unknown>");
     };
-    sheet.line(2, &format!("Type:\t{kind}"));
+    sheet.row(2, "Type", kind);
     for line in lines.split(';').filter(|line| !line.is_empty()) {
         let mut words = line.split(' ');
         let mut next = || words.next().unwrap_or("");
@@ -204,7 +204,7 @@ pub fn source(of: &Value, persistent: bool, sheet: &mut Sheet) {
         let value = written(found.get(field), way, key);
         match label.strip_prefix('!') {
             Some(bare) => sheet.line(2, &format!("{bare}\t{value}")),
-            None => sheet.line(2, &format!("{label}:\t{value}")),
+            None => sheet.row(2, label, value),
         }
     }
     match key {
@@ -256,7 +256,7 @@ fn projections(projected: &Value, sheet: &mut Sheet) {
         2,
         "Type:\tProjected (a volume that contains injected data from multiple sources)",
     );
-    let mut say = |label: &str, value: &str| sheet.line(2, &format!("{label}:\t{value}"));
+    let mut say = |label: &str, value: &str| sheet.row(2, label, value);
     for one in items(projected, &["sources"]) {
         let name = |kind: &str| one.str_at(&[kind, "name"]).unwrap_or("");
         if one.get("secret").is_some() {

@@ -28,17 +28,8 @@ fn pod_template(object: &Value, path: &[&str], sheet: &mut Sheet) {
 pub fn stateful_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     head(object, sheet);
     let created = object.str_at(&["metadata", "creationTimestamp"]);
-    sheet.line(
-        0,
-        &format!("CreationTimestamp:\t{}", long(created.unwrap_or(""))),
-    );
-    sheet.line(
-        0,
-        &format!(
-            "Selector:\t{}",
-            selector(object.path(&["spec", "selector"]))
-        ),
-    );
+    sheet.row(0, "CreationTimestamp", long(created.unwrap_or("")));
+    sheet.row(0, "Selector", selector(object.path(&["spec", "selector"])));
     meta(object, sheet);
     sheet.line(
         0,
@@ -51,18 +42,18 @@ pub fn stateful_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Resul
     let kind = object
         .str_at(&["spec", "updateStrategy", "type"])
         .unwrap_or("");
-    sheet.line(0, &format!("Update Strategy:\t{kind}"));
+    sheet.row(0, "Update Strategy", kind);
     let rolling = object.path(&["spec", "updateStrategy", "rollingUpdate"]);
     if let Some(rolling) = rolling
         && let Some(partition) = rolling.i64_at(&["partition"])
     {
-        sheet.line(1, &format!("Partition:\t{partition}"));
+        sheet.row(1, "Partition", partition.to_string());
         // Only below a partition, in upstream too.
         if let Some(most) = rolling.get("maxUnavailable") {
-            sheet.line(1, &format!("MaxUnavailable:\t{}", text(most)));
+            sheet.row(1, "MaxUnavailable", text(most));
         }
     }
-    sheet.line(0, &format!("Pods Status:\t{}", pods_status(call, object)?));
+    sheet.row(0, "Pods Status", pods_status(call, object)?);
     pod_template(object, &["spec", "template"], sheet);
     let claims = items(object, &["spec", "volumeClaimTemplates"]);
     if claims.is_empty() {
@@ -72,14 +63,14 @@ pub fn stateful_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Resul
     }
     for claim in claims {
         let name = claim.str_at(&["metadata", "name"]).unwrap_or("");
-        sheet.line(1, &format!("Name:\t{name}"));
-        sheet.line(1, &format!("StorageClass:\t{}", class(claim)));
+        sheet.row(1, "Name", name);
+        sheet.row(1, "StorageClass", class(claim));
         for (title, key) in [("Labels", "labels"), ("Annotations", "annotations")] {
             labels(claim, &["metadata", key], title, 1, sheet);
         }
         let size = claim.path(&["spec", "resources", "requests", "storage"]);
         let size = size.map_or_else(|| "<default>".to_owned(), quantity);
-        sheet.line(1, &format!("Capacity:\t{size}"));
+        sheet.row(1, "Capacity", size);
         let modes = items(claim, &["spec", "accessModes"]);
         sheet.line(
             1,
@@ -98,15 +89,9 @@ pub fn stateful_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Resul
 /// If there is no Kubernetes.
 pub fn daemon_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
     head(object, sheet);
-    sheet.line(
-        0,
-        &format!(
-            "Selector:\t{}",
-            selector(object.path(&["spec", "selector"]))
-        ),
-    );
+    sheet.row(0, "Selector", selector(object.path(&["spec", "selector"])));
     let nodes = pairs(object.path(&["spec", "template", "spec", "nodeSelector"]));
-    sheet.line(0, &format!("Node-Selector:\t{nodes}"));
+    sheet.row(0, "Node-Selector", nodes);
     meta(object, sheet);
     for (label, key) in [
         (
@@ -129,7 +114,7 @@ pub fn daemon_set(call: &Call<'_>, object: &Value, sheet: &mut Sheet) -> Result<
     ] {
         sheet.line(0, &format!("{label}: {}", number(object, &["status", key])));
     }
-    sheet.line(0, &format!("Pods Status:\t{}", pods_status(call, object)?));
+    sheet.row(0, "Pods Status", pods_status(call, object)?);
     pod_template(object, &["spec", "template"], sheet);
     Ok(())
 }
@@ -139,42 +124,40 @@ pub fn job(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
     head(object, sheet);
     let chosen = object.path(&["spec", "selector"]);
     let chosen = chosen.map_or_else(String::new, |chosen| selector(Some(chosen)));
-    sheet.line(0, &format!("Selector:\t{chosen}"));
+    sheet.row(0, "Selector", chosen);
     meta(object, sheet);
     if let Some(owner) = controller(object) {
-        sheet.line(0, &format!("Controlled By:\t{owner}"));
+        sheet.row(0, "Controlled By", owner);
     }
     let optional = |key: &str| object.path(&["spec", key]).map(text);
     if let Some(parallel) = optional("parallelism") {
-        sheet.line(0, &format!("Parallelism:\t{parallel}"));
+        sheet.row(0, "Parallelism", parallel);
     }
     let unset = || "<unset>".to_owned();
-    sheet.line(
+    sheet.row(
         0,
-        &format!(
-            "Completions:\t{}",
-            optional("completions").unwrap_or_else(unset)
-        ),
+        "Completions",
+        optional("completions").unwrap_or_else(unset),
     );
     if let Some(mode) = optional("completionMode") {
-        sheet.line(0, &format!("Completion Mode:\t{mode}"));
+        sheet.row(0, "Completion Mode", mode);
     }
     if let Some(suspend) = optional("suspend") {
-        sheet.line(0, &format!("Suspend:\t{suspend}"));
+        sheet.row(0, "Suspend", suspend);
     }
     if let Some(limit) = optional("backoffLimit") {
-        sheet.line(0, &format!("Backoff Limit:\t{limit}"));
+        sheet.row(0, "Backoff Limit", limit);
     }
     if let Some(seconds) = optional("ttlSecondsAfterFinished") {
-        sheet.line(0, &format!("TTL Seconds After Finished:\t{seconds}"));
+        sheet.row(0, "TTL Seconds After Finished", seconds);
     }
     if let Some(start) = object.str_at(&["status", "startTime"]) {
-        sheet.line(0, &format!("Start Time:\t{}", long(start)));
+        sheet.row(0, "Start Time", long(start));
     }
     if let Some(end) = object.str_at(&["status", "completionTime"]) {
-        sheet.line(0, &format!("Completed At:\t{}", long(end)));
+        sheet.row(0, "Completed At", long(end));
         if object.path(&["status", "startTime"]).is_some() {
-            sheet.line(0, &format!("Duration:\t{}", duration(object, call.now())));
+            sheet.row(0, "Duration", duration(object, call.now()));
         }
     }
     if let Some(seconds) = optional("activeDeadlineSeconds") {
@@ -198,7 +181,7 @@ pub fn job(call: &Call<'_>, object: &Value, sheet: &mut Sheet) {
         // Cut behind the first comma after fifty letters. Source: as above (`capIndexesListOrNone`).
         let comma = done.get(50..).and_then(|rest| rest.find(','));
         let shown = comma.map_or_else(|| done.to_owned(), |at| format!("{}...", &done[..=50 + at]));
-        sheet.line(0, &format!("Completed Indexes:\t{}", or_none(Some(&shown))));
+        sheet.row(0, "Completed Indexes", or_none(Some(&shown)));
     }
     pod_template(object, &["spec", "template"], sheet);
 }
@@ -209,50 +192,38 @@ pub fn cron_job(object: &Value, sheet: &mut Sheet) {
     meta(object, sheet);
     let field = |path: &[&str]| object.path(path).map(text);
     let unset = |path: &[&str]| field(path).unwrap_or_else(|| "<unset>".to_owned());
-    sheet.line(0, &format!("Schedule:\t{}", unset(&["spec", "schedule"])));
+    sheet.row(0, "Schedule", unset(&["spec", "schedule"]));
     let policy = field(&["spec", "concurrencyPolicy"]).unwrap_or_default();
-    sheet.line(0, &format!("Concurrency Policy:\t{policy}"));
+    sheet.row(0, "Concurrency Policy", policy);
     let suspend = object.path(&["spec", "suspend"]).and_then(Value::as_bool);
-    sheet.line(
-        0,
-        &format!("Suspend:\t{}", suspend.map_or("<unset>", super::yes)),
-    );
-    sheet.line(0, &format!("Time Zone:\t{}", unset(&["spec", "timeZone"])));
+    sheet.row(0, "Suspend", suspend.map_or("<unset>", super::yes));
+    sheet.row(0, "Time Zone", unset(&["spec", "timeZone"]));
     for (label, key) in [
         ("Successful Job History Limit", "successfulJobsHistoryLimit"),
         ("Failed Job History Limit", "failedJobsHistoryLimit"),
     ] {
-        sheet.line(0, &format!("{label}:\t{}", unset(&["spec", key])));
+        sheet.row(0, label, unset(&["spec", key]));
     }
     let starting = field(&["spec", "startingDeadlineSeconds"]);
     let starting = starting.map_or_else(|| "<unset>".to_owned(), |seconds| format!("{seconds}s"));
-    sheet.line(0, &format!("Starting Deadline Seconds:\t{starting}"));
+    sheet.row(0, "Starting Deadline Seconds", starting);
     let job = ["spec", "jobTemplate", "spec"];
     let of_job = |key| [job[0], job[1], job[2], key];
     let chosen = object.path(&of_job("selector"));
     let chosen = chosen.map_or_else(|| "<unset>".to_owned(), |chosen| selector(Some(chosen)));
-    sheet.line(0, &format!("Selector:\t{chosen}"));
-    sheet.line(
-        0,
-        &format!("Parallelism:\t{}", unset(&of_job("parallelism"))),
-    );
-    sheet.line(
-        0,
-        &format!("Completions:\t{}", unset(&of_job("completions"))),
-    );
+    sheet.row(0, "Selector", chosen);
+    sheet.row(0, "Parallelism", unset(&of_job("parallelism")));
+    sheet.row(0, "Completions", unset(&of_job("completions")));
     if let Some(seconds) = field(&of_job("activeDeadlineSeconds")) {
         sheet.line(0, &format!("Active Deadline Seconds:\t{seconds}s"));
     }
     pod_template(object, &of_job("template"), sheet);
     let last = object.str_at(&["status", "lastScheduleTime"]);
     let last = last.map_or_else(|| "<unset>".to_owned(), long);
-    sheet.line(0, &format!("Last Schedule Time:\t{last}"));
+    sheet.row(0, "Last Schedule Time", last);
     let active: Vec<&str> = items(object, &["status", "active"])
         .iter()
         .filter_map(|one| one.str_at(&["name"]))
         .collect();
-    sheet.line(
-        0,
-        &format!("Active Jobs:\t{}", or_none(Some(&active.join(", ")))),
-    );
+    sheet.row(0, "Active Jobs", or_none(Some(&active.join(", "))));
 }
