@@ -126,28 +126,68 @@ fn is_mirrored(key: &DocumentKey, endpoints: &Document, store: &Store) -> bool {
 /// The slices of Endpoints, without their names.
 fn slices_of(key: &DocumentKey, endpoints: &Document, store: &Store) -> Vec<(DocumentKey, Value)> {
     let mut found = Vec::new();
-    for subset in list(&endpoints.value, &["subsets"]) {
+    for (ports, addresses) in repacked(&endpoints.value) {
         for family in ["IPv4", "IPv6"] {
-            let of = |field: &str, ready: bool| {
-                let addresses = list(subset, &[field]).iter();
-                let here =
-                    addresses.filter(|one| (family == "IPv6") == text(one, &["ip"]).contains(':'));
-                here.map(|one| endpoint(one, ready)).collect::<Vec<Value>>()
-            };
-            let mut all = of("addresses", true);
-            all.extend(of("notReadyAddresses", false));
+            let here = addresses
+                .iter()
+                .filter(|(one, _)| (family == "IPv6") == text(one, &["ip"]).contains(':'));
+            let all: Vec<Value> = here.map(|(one, ready)| endpoint(one, *ready)).collect();
             if all.is_empty() {
                 continue;
             }
             let mut slice = shell(key, endpoints, store);
             slice.set("addressType", family.into());
             slice.set("endpoints", Value::list(all));
-            let ports = list(subset, &["ports"]).iter().map(port).collect();
-            slice.set("ports", Value::list(ports));
+            slice.set(
+                "ports",
+                Value::list(ports.iter().map(|it| port(it)).collect()),
+            );
             found.push((key.clone(), slice));
         }
     }
     found
+}
+
+/// Addresses, and whether they are ready.
+type Addresses<'a> = Vec<(&'a Value, bool)>;
+
+/// Subsets as few as can be: each port once, those of the same addresses in one.
+/// Source: `pkg/api/v1/endpoints/util.go` (`RepackSubsets`).
+fn repacked(endpoints: &Value) -> Vec<(Vec<&Value>, Addresses<'_>)> {
+    let mut by_port: Vec<(Option<&Value>, Addresses<'_>)> = Vec::new();
+    for subset in list(endpoints, &["subsets"]) {
+        let of = |field: &str| list(subset, &[field]).iter();
+        let ready = of("addresses").map(|one| (one, true));
+        let all: Addresses<'_> = ready
+            .chain(of("notReadyAddresses").map(|one| (one, false)))
+            .collect();
+        let mut ports: Vec<Option<&Value>> = of("ports").map(Some).collect();
+        if ports.is_empty() {
+            ports.push(None);
+        }
+        for port in ports {
+            let place = by_port.iter().position(|(known, _)| *known == port);
+            let place = place.unwrap_or(by_port.len());
+            if place == by_port.len() {
+                by_port.push((port, Vec::new()));
+            }
+            let known = &mut by_port[place].1;
+            let new = all.iter().filter(|one| !known.contains(one));
+            let new: Addresses<'_> = new.copied().collect();
+            known.extend(new);
+        }
+    }
+    let mut subsets: Vec<(Vec<&Value>, Addresses<'_>)> = Vec::new();
+    for (port, addresses) in by_port {
+        let same = |(_, known): &&mut (Vec<&Value>, Addresses<'_>)| {
+            known.len() == addresses.len() && addresses.iter().all(|one| known.contains(one))
+        };
+        match subsets.iter_mut().find(same) {
+            Some((ports, _)) => ports.extend(port),
+            None => subsets.push((port.into_iter().collect(), addresses)),
+        }
+    }
+    subsets
 }
 
 fn endpoint(address: &Value, ready: bool) -> Value {

@@ -98,6 +98,7 @@ impl Kubelets {
         let store = &*desk.store;
         let mut found = Vec::new();
         if !(is_counted && row.allocatable.fits(&row.requested)) {
+            found.extend(self.no_devices(pod, template, (node, row), desk));
             let amounts = self.amounts(pod, template, node, row, store);
             let short = (0..).zip(&amounts).filter(|(_, amounts)| is_short(amounts));
             found.extend(short.map(|(at, [asked, used, have]): (usize, _)| {
@@ -132,6 +133,32 @@ impl Kubelets {
             "node(s) had taints that the pod didn't tolerate",
         );
         found
+    }
+
+    /// A pod that asks for more devices than are left. What a node has of other resources counts as
+    /// devices of a plugin's.
+    /// Source: `pkg/kubelet/cm/devicemanager/manager.go` (`devicesToAllocate`).
+    fn no_devices(
+        &self,
+        pod: PodId,
+        template: &PodTemplate,
+        (node, row): (NodeId, &NodeRow),
+        desk: &Desk<'_, '_>,
+    ) -> Option<Rejection> {
+        template.requests.extended.iter().find_map(|(name, asked)| {
+            let mut all = row.allocatable.extended.iter();
+            let (_, have) = all.find(|(known, _)| known == name)?;
+            let others = self.others(pod, node, desk.store);
+            let used: i64 = others.map(|it| it.requests.extended(*name)).sum();
+            let name = desk.ctx.symbols.text(*name);
+            let left = (have - used).max(0);
+            (*asked > left && !name.starts_with("hugepages-")).then(|| {
+                let text = format!(
+                    "Allocate failed due to requested number of devices unavailable for {name}. Requested: {asked}, Available: {left}, which is unexpected"
+                );
+                ("UnexpectedAdmissionError", text.into())
+            })
+        })
     }
 
     /// Whether no other pod of a node holds a port that a pod asks for.
