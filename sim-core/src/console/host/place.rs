@@ -5,7 +5,7 @@ use crate::base::time::SimTime;
 use crate::console::docker::container::row::Engine;
 use crate::engine::command::Orchestrator;
 use crate::engine::world::World;
-use crate::kube::kubelet::resources::CLUSTER_DOMAIN;
+use crate::kube::kubelet::resources::{CLUSTER_DOMAIN, hostname};
 use crate::kube::render::{pod, uid, uid_text};
 use crate::manifest::value::Value;
 use crate::substrate::cgroup::settings::Sharing;
@@ -128,16 +128,12 @@ impl<'a> Place<'a> {
             let namespace = symbols.text(template.namespace).to_owned();
             let name = row.name.text(symbols);
             let own = uid(seed, "pods", &namespace, &name, u64::from(row.created_s));
-            let hostname = template
-                .document
-                .str_at(&["spec", "hostname"])
-                .map_or_else(|| name.clone(), str::to_owned);
-            // Source: `pkg/kubelet/kubelet_pods.go` (`GeneratePodHostNameAndDomain`).
+            let (hostname, is_whole) = hostname(template, &name);
             let spec = |key: &str| template.document.path(&["spec", key]);
             let on_host = spec("hostNetwork").and_then(Value::as_bool) == Some(true);
             let domain = template.document.str_at(&["spec", "subdomain"]);
             // With the machine's network it has the machine's names.
-            let domain = domain.filter(|_| !on_host);
+            let domain = domain.filter(|_| !on_host && !is_whole);
             let domain = domain.map_or_else(String::new, |own| {
                 format!("{own}.{namespace}.svc.{CLUSTER_DOMAIN}")
             });
@@ -151,7 +147,7 @@ impl<'a> Place<'a> {
                 hostname: if on_host {
                     self.node_name().to_owned()
                 } else {
-                    hostname.chars().take(63).collect()
+                    hostname
                 },
                 domain,
                 namespace,

@@ -485,6 +485,17 @@ fn resolver(template: &PodTemplate, namespace: &str) -> Resolver {
     resolver
 }
 
+/// The name of a pod's host, and whether it has no domain beside it.
+/// Source: `pkg/kubelet/kubelet_pods.go` (`GeneratePodHostNameAndDomain`, `truncatePodHostnameIfNeeded`).
+pub fn hostname(template: &PodTemplate, name: &str) -> (String, bool) {
+    let said = |key: &str| template.document.str_at(&["spec", key]);
+    let whole = said("hostnameOverride");
+    let found = whole.or_else(|| said("hostname")).unwrap_or(name);
+    let cut = found.get(..63).filter(|_| found.len() > 63);
+    let found = cut.map_or(found, |cut| cut.trim_end_matches(['-', '.']));
+    (found.to_owned(), whole.is_some())
+}
+
 fn aliases(template: &PodTemplate) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
     let list = template
         .document

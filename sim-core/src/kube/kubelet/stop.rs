@@ -165,9 +165,12 @@ pub fn wind_up(worker: &mut Worker, desk: &mut Desk<'_, '_>) {
         }
         left |= runs && sidecar;
     }
+    if !worker.is_stopped() {
+        return;
+    }
+    account(worker);
     // Its containers stay, with what they printed, until its object is gone.
-    if worker.is_stopped()
-        && worker.sandbox_ready
+    if worker.sandbox_ready
         && let Some(sandbox) = worker.sandbox
     {
         worker.sandbox_ready = false;

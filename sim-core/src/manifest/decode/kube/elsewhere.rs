@@ -55,6 +55,7 @@ const POD: &[&str] = &[
     "dnsConfig",
     "dnsPolicy",
     "hostAliases",
+    "hostnameOverride",
     "os.name",
     "securityContext.fsGroup",
     "securityContext.runAsNonRoot",

@@ -3,6 +3,7 @@
 
 use crate::manifest::decode::kube::{fault, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
+use crate::manifest::tree::Node;
 
 use super::{items, number, one_of, shown, text};
 
@@ -68,6 +69,19 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) {
             .unwrap_or_default()
         {
             fault::invalid(scribe, &found, format!("{:?}", text(&found)), &detail);
+        }
+    }
+    let whole = field.peek("hostnameOverride");
+    if !text(&whole).is_empty() {
+        for key in ["setHostnameAsFQDN", "hostNetwork"] {
+            let other = field.peek(key).node.map(Node::to_value);
+            if other.and_then(|value| value.as_bool()) == Some(true) {
+                let detail = format!("may not be specified when {key} is true");
+                fault::forbidden(scribe, &whole, &detail);
+            }
+        }
+        for detail in name::subdomain(text(&whole)) {
+            fault::invalid(scribe, &whole, format!("{:?}", text(&whole)), &detail);
         }
     }
     identifiers(&field.peek("securityContext"), scribe);
