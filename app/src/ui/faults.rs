@@ -209,8 +209,9 @@ pub fn Faults(props: &FaultsProps) -> Html {
 /// The time written in the field; none: at once.
 fn planned(when: &NodeRef) -> Option<u64> {
     let input = when.cast::<HtmlInputElement>()?;
-    let seconds: f64 = input.value().parse().ok()?;
-    Some((seconds.max(0.0) * 1_000_000.0) as u64)
+    let seconds = input.value_as_number();
+    // Nothing is written there, or no number.
+    (!seconds.is_nan()).then(|| (seconds.max(0.0) * 1_000_000.0) as u64)
 }
 
 /// The links of the machine aimed at: a fault is dropped on one, or a press cuts and mends it.

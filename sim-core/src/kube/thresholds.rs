@@ -1,6 +1,7 @@
 //! What a kubelet measures of its machine, and when it is too little.
 //! Source: `pkg/kubelet/eviction/helpers.go`, `pkg/kubelet/eviction/defaults_linux.go`.
 
+use crate::base::double;
 use crate::base::quantity::Quantity;
 use crate::base::sentence::{Sentence, catalogue};
 
@@ -196,9 +197,9 @@ pub fn entries(value: &str) -> impl Iterator<Item = &str> {
 fn threshold(text: &str) -> Result<Option<Threshold>, Sentence> {
     let text = text.trim();
     if let Some(percent) = text.strip_suffix('%') {
-        let value: f32 = percent
-            .parse()
-            .map_err(|_| catalogue::NO_SHARE.with(&[("word", &text)]))?;
+        let value = double::parse(percent)
+            .ok_or_else(|| catalogue::NO_SHARE.with(&[("word", &text)]))?
+            as f32;
         if !(0.0..=100.0).contains(&value) {
             return Err(format!(
                 "eviction percentage threshold {text} must be between 0% and 100%"

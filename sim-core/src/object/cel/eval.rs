@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use crate::base::double;
 use crate::manifest::value::{Map, Value};
 use crate::object::structural::regex::Regex;
 use crate::object::structural::validate::compare as by_size;
@@ -54,8 +55,8 @@ pub fn type_of(value: &Value) -> Ty {
 
 fn float(value: &Value) -> Option<f64> {
     match value {
-        Value::Int(number) => number.to_string().parse().ok(),
-        Value::Number(text) => text.parse().ok(),
+        Value::Int(number) => Some(*number as f64),
+        Value::Number(text) => double::parse(text),
         _ => None,
     }
 }
@@ -387,7 +388,7 @@ fn call(name: &str, given: &[Value]) -> Result<Value, String> {
         ("int", value, _) => to_int(value),
         ("double", value, _) => {
             let number = match value {
-                Value::String(text) => text.parse().ok(),
+                Value::String(text) => double::parse(text),
                 value => float(value),
             };
             number
@@ -442,8 +443,7 @@ fn to_int(value: &Value) -> Result<Value, String> {
             let number = float(value).unwrap_or(0.0).trunc();
             // Both bounds are whole powers of two, which floating-point numbers hold exactly.
             if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
-                let whole = format!("{number:.0}").parse().map(Value::Int);
-                whole.map_err(|_| "integer overflow".to_owned())
+                Ok(Value::Int(number as i64))
             } else {
                 Err("integer overflow".to_owned())
             }

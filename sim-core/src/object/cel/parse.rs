@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::double;
 use crate::base::sentence::catalogue;
 use crate::manifest::value::Value;
 
@@ -470,8 +471,7 @@ impl Parser {
         } else if whole {
             text.parse().ok().map(Value::Int)
         } else {
-            text.parse::<f64>()
-                .ok()
+            double::parse(&text)
                 .filter(|number| number.is_finite())
                 .map(super::eval::double)
         };

@@ -4,6 +4,7 @@
 
 use std::cmp::Ordering;
 
+use crate::base::double;
 use crate::manifest::schema::table::ListType;
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
@@ -304,8 +305,8 @@ pub fn compare(one: &Value, two: &Value) -> Option<Ordering> {
         return Some(one.cmp(two));
     }
     let float = |value: &Value| match value {
-        Value::Int(number) => number.to_string().parse::<f64>().ok(),
-        Value::Number(text) => text.parse::<f64>().ok(),
+        Value::Int(number) => Some(*number as f64),
+        Value::Number(text) => double::parse(text),
         _ => None,
     };
     float(one)?.partial_cmp(&float(two)?)
