@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::events::EventListener;
+use sim_core::base::double;
 use sim_core::protocol::{Project, Reply, Request};
 use yew::prelude::*;
 
@@ -105,8 +106,8 @@ fn first_model(linked: &Option<Result<Opening, permalink::Fault>>) -> Model {
 }
 
 fn first_start() -> Start {
-    let seconds: f64 = dom::parameter("t")
-        .and_then(|time| time.parse().ok())
+    let seconds = dom::parameter("t")
+        .and_then(|time| double::parse(&time))
         .unwrap_or(0.0);
     let stopped =
         dom::parameter("speed").as_deref() == Some("0") || dom::parameter("test").is_some();
