@@ -21,25 +21,31 @@ impl World {
     /// Answers the script of a container that asks.
     #[inline(never)]
     pub(super) fn answer_script(&mut self, container: ContainerId) {
-        let Some(answer) = self.script_hears(container) else {
+        let Some((answer, said)) = self.script_hears(container) else {
             return;
         };
-        self.on_substrate(|substrate, scope| substrate.answer(container, answer, scope));
+        self.on_substrate(|substrate, scope| substrate.answer(container, (answer, said), scope));
     }
 
-    fn script_hears(&self, container: ContainerId) -> Option<Answer> {
+    /// What a script's client hears, and why it fails, as it says so.
+    fn script_hears(&self, container: ContainerId) -> Option<(Answer, Option<String>)> {
         let row = self.substrate.container(container)?;
         let (_, client) = row.behaviour.question()?;
-        self.hears(container, client)
+        let answer = self.hears(container, client)?;
+        let address = match &self.plane {
+            Plane::Kubernetes(plane) => {
+                plane.address_of((pod_of(row.owner)?, &client.host), &self.symbols)
+            }
+            Plane::Swarm(_) | Plane::Compose(_) => None,
+        };
+        let address = address.map(|address| std::net::Ipv4Addr::from(address).to_string());
+        Some((answer, client.complaint(answer, address.as_deref())))
     }
 
     /// What a client hears that asks now from within a container.
     pub fn hears(&self, container: ContainerId, client: &Client) -> Option<Answer> {
         let row = self.substrate.container(container)?;
-        let port = match &client.wish {
-            Wish::Name => 0,
-            Wish::Connect(port) | Wish::Get(port, _) => *port,
-        };
+        let port = client.port();
         let behind = match &self.plane {
             Plane::Kubernetes(plane) => {
                 let own = pod_of(row.owner)?;

@@ -1,6 +1,8 @@
 //! Names of the cluster as a pod's programs use them, and who answers behind them.
 //! Sources: kubernetes/dns `docs/specification.md`, `pkg/proxy/iptables/proxier.go`.
 
+use std::net::Ipv4Addr;
+
 use crate::api::kube::service::ServiceKind;
 use crate::base::symbol::Symbols;
 use crate::substrate::Substrate;
@@ -24,6 +26,15 @@ const fn is_private(address: u32) -> bool {
     address >> 24 == 10
 }
 
+/// A name without what all names of the cluster end in.
+fn within_cluster(host: &str) -> &str {
+    let inner = host.strip_suffix(CLUSTER_DOMAIN);
+    let inner = inner
+        .and_then(|host| host.strip_suffix('.'))
+        .unwrap_or(host);
+    inner.strip_suffix(".svc").unwrap_or(inner)
+}
+
 fn is_own_service(inner: &str, namespace: &str) -> bool {
     inner == "kubernetes.default" || inner == "kubernetes" && namespace == "default"
 }
@@ -41,7 +52,7 @@ impl KubePlane {
         };
         let namespace = symbols.text(self.store().template(row.template).namespace);
         let host = host.trim_end_matches('.');
-        if let Ok(address) = host.parse::<std::net::Ipv4Addr>() {
+        if let Ok(address) = host.parse::<Ipv4Addr>() {
             return self.at_address((address.into(), port), machines);
         }
         let asks_cluster = self
@@ -53,16 +64,30 @@ impl KubePlane {
                 let mut servers = row.spec.resolver.nameservers.iter();
                 servers.any(|server| &**server == CLUSTER_DNS)
             });
-        let inner = host.strip_suffix(CLUSTER_DOMAIN);
-        let inner = inner
-            .and_then(|host| host.strip_suffix('.'))
-            .unwrap_or(host);
-        let inner = inner.strip_suffix(".svc").unwrap_or(inner);
+        let inner = within_cluster(host);
         if is_own_service(inner, namespace) && asks_cluster {
             return Behind::Guarded;
         }
+        let (service, among) = self.service_meant(namespace, inner, symbols);
+        match service {
+            Some(id) if asks_cluster => match among {
+                Some(name) => self.among(id, name, port, symbols),
+                None => self.of_service((id, port), machines),
+            },
+            _ if is_outside(host) && !self.is_inside(host, symbols) => Behind::Outside,
+            _ => Behind::Unknown,
+        }
+    }
+
+    /// The service of a name without the cluster's own, and which of its endpoints is meant.
+    fn service_meant<'a>(
+        &self,
+        namespace: &str,
+        inner: &'a str,
+        symbols: &Symbols,
+    ) -> (Option<ServiceId>, Option<&'a str>) {
         let parts: Vec<&str> = inner.split('.').collect();
-        let (service, among) = match parts.as_slice() {
+        match parts.as_slice() {
             [service] => (self.service_of(namespace, service, symbols), None),
             [first, second] => match self.service_of(second, first, symbols) {
                 Some(found) => (Some(found), None),
@@ -72,15 +97,20 @@ impl KubePlane {
                 (self.service_of(namespace, service, symbols), Some(*first))
             }
             _ => (None, None),
-        };
-        match service {
-            Some(id) if asks_cluster => match among {
-                Some(name) => self.among(id, name, port, symbols),
-                None => self.of_service((id, port), machines),
-            },
-            _ if is_outside(host) && !self.is_inside(host, symbols) => Behind::Outside,
-            _ => Behind::Unknown,
         }
+    }
+
+    /// The address that a name stands for, for a pod; none: it has several, or none.
+    pub fn address_of(&self, (own, host): (PodId, &str), symbols: &Symbols) -> Option<u32> {
+        if let Ok(address) = host.parse::<Ipv4Addr>() {
+            return Some(address.into());
+        }
+        let row = self.store().pod(own)?;
+        let namespace = symbols.text(self.store().template(row.template).namespace);
+        let inner = within_cluster(host.trim_end_matches('.'));
+        let (service, among) = self.service_meant(namespace, inner, symbols);
+        let row = self.store().service(service.filter(|_| among.is_none())?)?;
+        Some(row.cluster_ip).filter(|address| *address != 0)
     }
 
     fn service_of(&self, namespace: &str, name: &str, symbols: &Symbols) -> Option<ServiceId> {

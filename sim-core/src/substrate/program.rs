@@ -311,8 +311,8 @@ impl Behaviour {
         self.question = None;
     }
 
-    /// Its script has its answer and goes on.
-    pub fn answered(&mut self, answer: Answer) {
+    /// Its script has its answer and goes on; `said` is what the client says of it.
+    pub fn answered(&mut self, answer: Answer, said: Option<String>) {
         let Some(pending) = self.question.take() else {
             return;
         };
@@ -323,6 +323,9 @@ impl Behaviour {
             ports,
         } = *pending;
         shell.answered(&client, answer);
+        if let Some(said) = said.filter(|_| shell.is_heard) {
+            keep(&mut self.lines, shell.at, said.into());
+        }
         let before = (self.listen, self.ready, self.files.len());
         self.follow(shell, &program, &ports);
         if before != (self.listen, self.ready, self.files.len()) {
@@ -612,7 +615,13 @@ impl Behaviour {
 
     /// Exit code of a command run inside the container at `age`, for `exec` of the command lines.
     pub fn exec(&self, command: &[Arc<str>], age: SimDuration, hung: bool) -> i32 {
-        match self.exec_course(command, age, hung, &mut None) {
+        // A script that waits keeps its own program from starting, not what is run beside it.
+        let ready = self.ready.or(Some(SimDuration::ZERO));
+        let beside = Self {
+            ready,
+            ..self.clone()
+        };
+        match beside.exec_course(command, age, hung, &mut None) {
             Some((_, code)) => code,
             None => 124,
         }

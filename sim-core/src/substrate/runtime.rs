@@ -364,12 +364,17 @@ impl Substrate {
     }
 
     /// A script gets its answer and goes on.
-    pub fn answer(&mut self, container: ContainerId, answer: Answer, scope: &mut Scope<'_>) {
+    pub fn answer(
+        &mut self,
+        container: ContainerId,
+        (answer, said): (Answer, Option<String>),
+        scope: &mut Scope<'_>,
+    ) {
         if !self.containers.contains(container) {
             return;
         }
         self.change_silence(container, scope, |row| {
-            Arc::make_mut(&mut row.behaviour).answered(answer);
+            Arc::make_mut(&mut row.behaviour).answered(answer, said);
         });
         self.containers[container].due = SimTime::MAX;
         self.plan_end_anew(container, scope);

@@ -11,7 +11,7 @@
 //! text -> tokens -> steps with jumps (parse.rs) -> Shell: one command after the other
 //! ```
 //!
-//! Not modelled: functions, `case`, here documents, arrays, and what clients print.
+//! Not modelled: functions, `case`, here documents, arrays, and what clients print of an answer.
 
 pub mod client;
 mod parse;
@@ -123,6 +123,8 @@ pub struct Script {
     pub needs_shell: bool,
     /// `-e`.
     error_exit: bool,
+    /// Whether what its commands complain of is seen: nothing sends it elsewhere.
+    is_heard: bool,
 }
 
 impl Script {
@@ -162,6 +164,7 @@ impl Script {
                 values: values(),
                 needs_shell: true,
                 error_exit,
+                is_heard: !text.contains("2>") && !text.contains("&>"),
             };
         }
         let step = if is_shell && words.len() > 1 {
@@ -177,6 +180,7 @@ impl Script {
             values: Values::default(),
             needs_shell: false,
             error_exit: false,
+            is_heard: true,
         }
     }
 }
@@ -217,6 +221,8 @@ pub struct Shell {
     steps: u32,
     questions: u32,
     capture: Option<Arc<str>>,
+    /// As [`Script::is_heard`].
+    pub is_heard: bool,
     /// The loop that it has come to and never leaves.
     circle: Option<(Arc<[Step]>, usize)>,
 }
@@ -233,6 +239,7 @@ impl Shell {
             steps: 0,
             questions: 0,
             capture: None,
+            is_heard: script.is_heard,
             circle: None,
         };
         shell.enter(script, None);

@@ -1,5 +1,5 @@
 //! Clients that are run by hand in a container: `wget` as BusyBox has it, `curl` and `nc`.
-//! Sources: busybox `networking/{wget,nc_bloaty}.c`, curl `lib/{connect,strerror}.c`.
+//! Source: busybox `networking/{wget,nc_bloaty}.c`.
 //!
 //! They hear what a container's own script would hear at this moment. Not modelled: what an answer
 //! says beyond its status, and the meters that show how much of it has come.
@@ -8,9 +8,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::base::sentence::catalogue;
-use crate::base::time::SimDuration;
 use crate::console::{Output, after};
-use crate::substrate::script::client::{Answer, Client, Wish};
+use crate::substrate::script::client::{Answer, Client};
 
 use super::names;
 use super::shell::Outcome;
@@ -40,7 +39,6 @@ pub fn run(sight: &Sight<'_>, tool: &str, words: &[&str]) -> Option<Outcome> {
             }
             _ => String::new(),
         },
-        took: client.took(answer),
         words,
         answer,
         client: &client,
@@ -54,7 +52,7 @@ pub fn run(sight: &Sight<'_>, tool: &str, words: &[&str]) -> Option<Outcome> {
     end(&mut output, tool, client.code(answer), is_told);
     Some(Outcome {
         output,
-        takes: exchange.took,
+        takes: client.took(answer),
         ..Outcome::default()
     })
 }
@@ -75,29 +73,9 @@ struct Exchange<'a> {
     /// What the name stands for; empty: that is not known.
     address: String,
     answer: Answer,
-    took: SimDuration,
-}
-
-/// What a server says beside its number. Source: RFC 9110, section 15.
-const fn reason(status: u16) -> &'static str {
-    match status {
-        403 => "Forbidden",
-        404 => "Not Found",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        _ => "",
-    }
 }
 
 impl Exchange<'_> {
-    fn port(&self) -> u16 {
-        match self.client.wish {
-            Wish::Name => 0,
-            Wish::Connect(port) | Wish::Get(port, _) => port,
-        }
-    }
-
     /// Whether one of the single letters was given, before one that has a value.
     fn has(&self, letter: char, valued: &str) -> bool {
         self.words.iter().any(|word| {
@@ -126,49 +104,35 @@ impl Exchange<'_> {
     fn wget(&self, output: &mut Output) -> bool {
         const VALUED: &str = "OTtoPU";
         let quiet = self.has('q', VALUED) || self.words.contains(&"--quiet");
-        let host = match self.port() {
-            80 => self.client.host.to_string(),
-            port => format!("{}:{port}", self.client.host),
-        };
-        let address = &self.address;
         if !quiet && self.answer != Answer::NoName {
-            let line = format!("Connecting to {host} ({address}:{})\n", self.port());
+            let (host, port) = (self.client.authority(), self.client.port());
+            let line = format!("Connecting to {host} ({}:{port})\n", self.address);
             output.stderr.push(line);
         }
-        let limited = self.value('T', "timeout").is_some();
-        let why = match self.answer {
-            Answer::NoName => format!("bad address '{host}'"),
-            Answer::Refused => {
-                format!("can't connect to remote host ({address}): Connection refused")
+        if self.complains(output) {
+            return true;
+        }
+        if self.words.contains(&"--spider") {
+            if !quiet {
+                output.stderr.push("remote file exists\n");
             }
-            Answer::Silent if limited => "download timed out".to_owned(),
-            Answer::Silent => {
-                format!("can't connect to remote host ({address}): Connection timed out")
-            }
-            Answer::Http(status) if status >= 400 => {
-                format!(
-                    "server returned error: HTTP/1.1 {status} {}",
-                    reason(status)
-                )
-            }
-            Answer::Http(_) if self.words.contains(&"--spider") => {
-                if !quiet {
-                    output.stderr.push("remote file exists\n");
-                }
-                return true;
-            }
-            Answer::Http(_) | Answer::Name | Answer::Open => {
-                return quiet && self.value('O', "output-document") != Some("-");
-            }
-        };
-        output.stderr.push(format!("wget: {why}\n"));
-        true
+            return true;
+        }
+        quiet && self.value('O', "output-document") != Some("-")
+    }
+
+    /// Says why it fails, if it does.
+    fn complains(&self, output: &mut Output) -> bool {
+        let said = self.client.complaint(self.answer, Some(&self.address));
+        if let Some(said) = said {
+            output.stderr.push(said + "\n");
+        }
+        self.client.code(self.answer) != 0
     }
 
     fn curl(&self, output: &mut Output) -> bool {
         const VALUED: &str = "omwHXduAebcxyYTE";
         let has = |letter, long: &str| self.has(letter, VALUED) || self.words.contains(&long);
-        let silent = has('s', "--silent") && !has('S', "--show-error");
         if let Some(format) = self.value('w', "write-out") {
             let status = self.client.printed(self.answer);
             let mut text = format.replace("\\n", "\n");
@@ -180,45 +144,27 @@ impl Exchange<'_> {
             }
             output.stdout.push(text);
         }
-        let (host, port) = (&self.client.host, self.port());
-        let millis = self.took.as_millis();
-        let why = match self.answer {
-            Answer::NoName => format!("(6) Could not resolve host: {host}"),
-            Answer::Refused => format!(
-                "(7) Failed to connect to {host} port {port} after {millis} ms: Could not connect to server"
-            ),
-            Answer::Silent if self.value('m', "max-time").is_some() => {
-                format!("(28) Connection timed out after {millis} milliseconds")
-            }
-            Answer::Silent => format!(
-                "(28) Failed to connect to {host} port {port} after {millis} ms: Timeout was reached"
-            ),
-            Answer::Http(status) if self.client.code(self.answer) != 0 => {
-                format!("(22) The requested URL returned error: {status}")
-            }
-            Answer::Http(_) | Answer::Name | Answer::Open => {
-                let kept = self.value('o', "output").is_some() || self.has('O', VALUED);
-                return kept && !has('v', "--verbose");
-            }
-        };
-        if !silent {
-            output.stderr.push(format!("curl: {why}\n"));
-        }
-        true
+        let kept = self.value('o', "output").is_some() || self.has('O', VALUED);
+        self.complains(output) || kept && !has('v', "--verbose")
     }
 
     fn nc(&self, output: &mut Output) -> bool {
-        let host = &self.client.host;
-        let verbose = self.has('v', "wiqsp");
-        let place = format!("{host} ({}:{})", self.address, self.port());
-        let line = match self.answer {
-            Answer::NoName => format!("nc: bad address '{host}'\n"),
-            Answer::Open | Answer::Http(_) | Answer::Name if verbose => format!("{place} open\n"),
-            Answer::Refused if verbose => format!("nc: {place}: Connection refused\n"),
-            Answer::Silent if verbose => "nc: timed out\n".to_owned(),
-            _ => String::new(),
-        };
-        output.stderr.push(line);
-        self.has('z', "wiqsp") || self.client.code(self.answer) != 0
+        const VALUED: &str = "wiqsp";
+        if self.has('v', VALUED) {
+            let place = format!(
+                "{} ({}:{})",
+                self.client.host,
+                self.address,
+                self.client.port()
+            );
+            let line = match self.answer {
+                Answer::NoName => String::new(),
+                Answer::Refused => format!("nc: {place}: Connection refused\n"),
+                Answer::Silent => "nc: timed out\n".to_owned(),
+                Answer::Open | Answer::Http(_) | Answer::Name => format!("{place} open\n"),
+            };
+            output.stderr.push(line);
+        }
+        self.complains(output) || self.has('z', VALUED)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
-use crate::console::{after, host};
+use crate::console::{after, host, not_modelled_since};
 use crate::engine::command::Orchestrator;
 use crate::kube::kinds::Kind;
 use crate::kube::rows::pod::ContainerState;
@@ -230,6 +230,14 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
         return Err(Problem::error(
             "you must specify at least one command for the container",
         ));
+    }
+    let base = command[0].rsplit('/').next().unwrap_or_default();
+    if command.len() == 1 && matches!(base, "sh" | "bash" | "ash") && call.input.is_empty() {
+        let what = format!("kubectl exec -- {}", command[0]);
+        return Err(Problem::error(not_modelled_since(
+            what,
+            catalogue::NO_ATTACH.plain(),
+        )));
     }
     // `logs` says which of several pods it took, `exec` does not.
     let said = call.stderr.len();

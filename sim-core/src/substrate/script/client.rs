@@ -34,8 +34,12 @@ pub struct Client {
     tool: Tool,
     /// How long it waits for an answer.
     patience: SimDuration,
+    /// Whether that was said.
+    is_limited: bool,
     /// Whether an answer that says no is a failure.
     strict: bool,
+    /// Whether it does not say why it fails.
+    silent: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,7 @@ enum Tool {
     Lookup,
     Wget,
     Curl,
+    Netcat,
     /// Exit code of `pg_isready` without an answer. Source: PostgreSQL `pg_isready(1)`.
     Postgres,
     Other,
@@ -148,7 +153,7 @@ impl Client {
                 let mut plain = operands(&words, "wiqsp");
                 let host = plain.next()?;
                 (
-                    Tool::Other,
+                    Tool::Netcat,
                     host,
                     Wish::Connect(plain.next()?.parse().ok()?),
                 )
@@ -210,7 +215,10 @@ impl Client {
         let flags = words
             .iter()
             .filter(|word| word.starts_with('-') && !word.starts_with("--"));
-        let strict = words.contains(&"--fail") || flags.into_iter().any(|word| word.contains('f'));
+        let has =
+            |letter, long| words.contains(&long) || flags.clone().any(|word| word.contains(letter));
+        let strict = has('f', "--fail");
+        let silent = tool == Tool::Curl && has('s', "--silent") && !has('S', "--show-error");
         Some(Self {
             host: host.into(),
             wish,
@@ -220,7 +228,9 @@ impl Client {
                 .and_then(seconds)
                 .filter(|patience| !patience.is_zero())
                 .unwrap_or(CONNECT_MAX),
+            is_limited: patience.is_some(),
             strict,
+            silent,
         })
     }
 
@@ -252,6 +262,65 @@ impl Client {
         }
     }
 
+    /// The port that it asks at; zero: it asks for a name alone.
+    pub fn port(&self) -> u16 {
+        match self.wish {
+            Wish::Name => 0,
+            Wish::Connect(port) | Wish::Get(port, _) => port,
+        }
+    }
+
+    /// Whom it asks, with a port that is not the usual one.
+    pub fn authority(&self) -> String {
+        match self.port() {
+            80 => self.host.to_string(),
+            port => format!("{}:{port}", self.host),
+        }
+    }
+
+    /// Why it fails, as it says so; none: it does not fail, or says nothing. `address` is what the name
+    /// stands for, where that is known.
+    /// Sources: busybox `networking/{wget,nc_bloaty}.c`, curl `lib/{connect,strerror}.c`.
+    pub fn complaint(&self, answer: Answer, address: Option<&str>) -> Option<String> {
+        if self.silent || self.code(answer) == 0 {
+            return None;
+        }
+        let (host, port) = (&self.host, self.port());
+        let millis = self.took(answer).as_millis();
+        Some(match (self.tool, answer) {
+            (Tool::Wget, Answer::NoName) => format!("wget: bad address '{}'", self.authority()),
+            (Tool::Wget, Answer::Silent) if self.is_limited => {
+                "wget: download timed out".to_owned()
+            }
+            (Tool::Wget, Answer::Refused | Answer::Silent) => {
+                let why = match answer {
+                    Answer::Refused => "Connection refused",
+                    _ => "Connection timed out",
+                };
+                format!("wget: can't connect to remote host ({}): {why}", address?)
+            }
+            (Tool::Wget, Answer::Http(status)) => {
+                let reason = reason(status);
+                format!("wget: server returned error: HTTP/1.1 {status} {reason}")
+            }
+            (Tool::Curl, Answer::NoName) => format!("curl: (6) Could not resolve host: {host}"),
+            (Tool::Curl, Answer::Refused) => format!(
+                "curl: (7) Failed to connect to {host} port {port} after {millis} ms: Could not connect to server"
+            ),
+            (Tool::Curl, Answer::Silent) if self.is_limited => {
+                format!("curl: (28) Connection timed out after {millis} milliseconds")
+            }
+            (Tool::Curl, Answer::Silent) => format!(
+                "curl: (28) Failed to connect to {host} port {port} after {millis} ms: Timeout was reached"
+            ),
+            (Tool::Curl, Answer::Http(status)) => {
+                format!("curl: (22) The requested URL returned error: {status}")
+            }
+            (Tool::Netcat, Answer::NoName) => format!("nc: bad address '{host}'"),
+            _ => return None,
+        })
+    }
+
     /// How long it takes.
     pub fn took(&self, answer: Answer) -> SimDuration {
         match answer {
@@ -259,6 +328,18 @@ impl Client {
             Answer::Silent => self.patience,
             Answer::Refused | Answer::Open | Answer::Http(_) => EXCHANGE,
         }
+    }
+}
+
+/// What a server says beside its number. Source: RFC 9110, section 15.
+const fn reason(status: u16) -> &'static str {
+    match status {
+        403 => "Forbidden",
+        404 => "Not Found",
+        500 => "Internal Server Error",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "",
     }
 }
 
