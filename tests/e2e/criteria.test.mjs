@@ -394,7 +394,7 @@ test("criterion 20: on the Chinese page only the real tools speak English, and n
     await page.waitForFunction((english) => ![...document.querySelectorAll(".console-entry")].at(-1).textContent.includes(english), english);
   };
   await spoken("kubectl cp a b", "error: kubectl cp is not modelled: containers have no file system of their own to copy into");
-  await spoken("kubectl logs -f web 2>&1", "--follow is not modelled; let time pass with sim advance and ask again");
+  await spoken("kubectl logs -f deploy/poll 2>&1", "followed for 10s of simulated time, as if interrupted then");
   await spoken("watch kubectl port-forward web 80", "nothing outside the cluster connects to it; sim traffic");
   await spoken("docker image prune", "docker image prune: this console asks no questions, use --force");
   await spoken("docker compose exec poll ls --nothing; docker push x", "docker push is not modelled");
