@@ -231,14 +231,6 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
             "you must specify at least one command for the container",
         ));
     }
-    let base = command[0].rsplit('/').next().unwrap_or_default();
-    if command.len() == 1 && matches!(base, "sh" | "bash" | "ash") && call.input.is_empty() {
-        let what = format!("kubectl exec -- {}", command[0]);
-        return Err(Problem::error(not_modelled_since(
-            what,
-            catalogue::NO_ATTACH.plain(),
-        )));
-    }
     // `logs` says which of several pods it took, `exec` does not.
     let said = call.stderr.len();
     let pod = pod(call, word)?;
@@ -248,9 +240,27 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
             "cannot exec into a container in a completed pod; current phase is {phase}"
         )));
     }
+    let base = command[0].rsplit('/').next().unwrap_or_default();
+    if command.len() == 1 && matches!(base, "sh" | "bash" | "ash") && call.input.is_empty() {
+        let what = format!("kubectl exec -- {}", command[0]);
+        return Err(Problem::error(not_modelled_since(
+            what,
+            catalogue::NO_ATTACH.plain(),
+        )));
+    }
     let container = container_of(call, &pod)?;
     may_enter(call, "create", "exec", &pod)?;
     let id = machine_container(call, &pod, &container, false)?;
+    carry_out(call, id, &container, &command)
+}
+
+/// Runs a command in a container.
+fn carry_out(
+    call: &mut Call<'_>,
+    id: Option<ContainerId>,
+    container: &str,
+    command: &[String],
+) -> Result<(), Problem> {
     let now = call.now();
     let arguments: Vec<Arc<str>> = command.iter().map(|word| word.as_str().into()).collect();
     let code = match id {
@@ -272,7 +282,7 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
             call.session.world(Orchestrator::Kubernetes)?,
             id,
             now,
-            &command,
+            command,
             "",
         )
     {
