@@ -34,10 +34,8 @@ pub fn run(sight: &Sight<'_>, tool: &str, words: &[&str]) -> Option<Outcome> {
     let answer = world.hears(container, &client)?;
     let exchange = Exchange {
         address: match names::lookup(sight, &client.host, "A").1 {
-            names::Answer::Addresses(list) => {
-                list.first().map_or_else(String::new, Ipv4Addr::to_string)
-            }
-            _ => String::new(),
+            names::Answer::Addresses(list) => list.first().map(Ipv4Addr::to_string),
+            _ => None,
         },
         words,
         answer,
@@ -70,8 +68,8 @@ fn end(output: &mut Output, tool: &str, code: i32, is_told: bool) {
 struct Exchange<'a> {
     client: &'a Client,
     words: &'a [&'a str],
-    /// What the name stands for; empty: that is not known.
-    address: String,
+    /// What the name stands for, where that is known.
+    address: Option<String>,
     answer: Answer,
 }
 
@@ -104,9 +102,9 @@ impl Exchange<'_> {
     fn wget(&self, output: &mut Output) -> bool {
         const VALUED: &str = "OTtoPU";
         let quiet = self.has('q', VALUED) || self.words.contains(&"--quiet");
-        if !quiet && self.answer != Answer::NoName {
+        if let Some(address) = self.address.as_ref().filter(|_| !quiet) {
             let (host, port) = (self.client.authority(), self.client.port());
-            let line = format!("Connecting to {host} ({}:{port})\n", self.address);
+            let line = format!("Connecting to {host} ({address}:{port})\n");
             output.stderr.push(line);
         }
         if self.complains(output) {
@@ -123,7 +121,7 @@ impl Exchange<'_> {
 
     /// Says why it fails, if it does.
     fn complains(&self, output: &mut Output) -> bool {
-        let said = self.client.complaint(self.answer, Some(&self.address));
+        let said = self.client.complaint(self.answer, self.address.as_deref());
         if let Some(said) = said {
             output.stderr.push(said + "\n");
         }
@@ -150,13 +148,9 @@ impl Exchange<'_> {
 
     fn nc(&self, output: &mut Output) -> bool {
         const VALUED: &str = "wiqsp";
-        if self.has('v', VALUED) {
-            let place = format!(
-                "{} ({}:{})",
-                self.client.host,
-                self.address,
-                self.client.port()
-            );
+        if let Some(address) = self.address.as_ref().filter(|_| self.has('v', VALUED)) {
+            let (host, port) = (&self.client.host, self.client.port());
+            let place = format!("{host} ({address}:{port})");
             let line = match self.answer {
                 Answer::NoName => String::new(),
                 Answer::Refused => format!("nc: {place}: Connection refused\n"),
