@@ -10,6 +10,7 @@ pub mod etc;
 pub mod firewall;
 pub mod ipvs;
 pub mod jobs;
+pub mod listing;
 pub mod mounts;
 pub mod names;
 pub mod mesh_walk;

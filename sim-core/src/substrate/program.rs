@@ -13,6 +13,10 @@ use super::order::{ContainerSpec, Flaw, ProbeAction};
 use super::script::client::{Answer, Client};
 use super::script::{Script, Shell, Status, Word};
 
+use circle::{Circle, keep};
+
+mod circle;
+
 /// What the process does when nobody disturbs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Run {
@@ -122,14 +126,6 @@ pub const NETWORK_PROBE: SimDuration = SimDuration::from_millis(1);
 /// Duration of a command run inside a container: a `runc exec` takes tens of milliseconds.
 pub const EXEC_PROBE: SimDuration = SimDuration::from_millis(40);
 
-/// Lines of a script's output that are kept at least. The kubelet keeps 50 MiB.
-const LINES_KEPT: usize = 10_000;
-/// Commands of a loop that is never left whose files are there from its beginning.
-const FIRST_COMMANDS: u32 = 64;
-/// Commands of such a loop that are followed for what it prints: a week of one a second's three.
-const CIRCLE_COMMANDS: u32 = 2_000_000;
-/// Files of such a loop that are known, the last ones.
-const CIRCLE_FILES: usize = 64;
 /// Changes of files by one script that are followed.
 const FILES_MAX: usize = 4_096;
 
@@ -183,16 +179,6 @@ pub struct Behaviour {
     image_files: Option<&'static [(&'static str, u64)]>,
     /// Times at which the outcome of some health check can change, ascending.
     changes: Vec<SimDuration>,
-}
-
-/// A loop that is never left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Circle {
-    shell: Shell,
-    /// Files that it has made (true) and removed (false).
-    own: Vec<(Arc<str>, bool)>,
-    /// How many of the script's changes of files came before it.
-    before: usize,
 }
 
 /// A script that waits for an answer.
@@ -460,91 +446,6 @@ impl Behaviour {
         self.end = Some((shell.at, shell.status().code()));
     }
 
-    /// The script has come to a loop that it never leaves. Files that its first rounds make are there
-    /// from then on.
-    fn go_round(&mut self, shell: Shell) {
-        let Some(shell) = shell.circling() else {
-            return;
-        };
-        let circle = Circle {
-            shell,
-            own: Vec::new(),
-            before: self.files.len(),
-        };
-        let mut first = circle.clone();
-        for _ in 0..FIRST_COMMANDS {
-            let at = first.shell.at;
-            match self.in_circle(&mut first) {
-                Some(Word::Files(files)) => {
-                    for (path, there) in files.iter() {
-                        self.make(at, path, *there);
-                    }
-                }
-                Some(_) => {}
-                None => break,
-            }
-        }
-        self.circle = Some(Box::new(circle));
-    }
-
-    /// The next command of a loop that is never left; none: nobody knows what comes.
-    fn in_circle(&self, circle: &mut Circle) -> Option<Word> {
-        let shell = &mut circle.shell;
-        shell.go_on();
-        let word = shell.command()?.word;
-        let (mut code, mut took) = (0, SimDuration::ZERO);
-        let is_there = |path: &Arc<str>| {
-            let own = circle.own.iter().find(|(known, _)| known == path);
-            own.map_or_else(
-                || self.has_file_after(&self.files[..circle.before], path, shell.at),
-                |(_, there)| *there,
-            )
-        };
-        match &word {
-            Word::Forever => return None,
-            Word::Exit(code) => {
-                shell.exit(*code);
-                return Some(word);
-            }
-            Word::Sleep(span) => took = *span,
-            Word::Status(status) => code = *status,
-            Word::Program => took = ONE_SHOT,
-            Word::Test(path) => code = i32::from(!is_there(path)),
-            Word::Lacks(path) => code = i32::from(is_there(path)),
-            Word::Files(files) => {
-                for (path, there) in files.iter() {
-                    circle.own.retain(|(known, _)| known != path);
-                    circle.own.push((path.clone(), *there));
-                    let excess = circle.own.len().saturating_sub(CIRCLE_FILES);
-                    circle.own.drain(..excess);
-                }
-            }
-            _ => {}
-        }
-        shell.ended(Status::Ended(code), took);
-        Some(word)
-    }
-
-    /// What it has printed at this age, in order of time; of very much, what came last.
-    pub fn printed(&self, age: SimDuration) -> Vec<(SimDuration, Arc<str>)> {
-        let past = self.lines.iter().filter(|(at, _)| *at <= age);
-        let mut lines: Vec<_> = past.cloned().collect();
-        let Some(mut circle) = self.circle.clone() else {
-            return lines;
-        };
-        for _ in 0..CIRCLE_COMMANDS {
-            let at = circle.shell.at;
-            match self.in_circle(&mut circle) {
-                _ if at > age => break,
-                Some(Word::Echo(line)) => keep(&mut lines, at, line),
-                Some(_) => {}
-                // Without a pause it prints more than anybody can tell.
-                None => return self.lines.clone(),
-            }
-        }
-        lines
-    }
-
     fn run_program(&mut self, at: SimDuration, program: &Program, ports: &[u16]) {
         self.memory_bytes = program.memory_bytes;
         self.request_cpu = program.request_cpu;
@@ -768,14 +669,6 @@ impl Behaviour {
             && !self.mounts.iter().any(|mount| lies_in(name, mount))
             && !in_usual_place(name)
     }
-}
-
-/// A line is printed; the oldest go when there are too many.
-fn keep(lines: &mut Vec<(SimDuration, Arc<str>)>, at: SimDuration, line: Arc<str>) {
-    if lines.len() >= 2 * LINES_KEPT {
-        lines.drain(..LINES_KEPT);
-    }
-    lines.push((at, line));
 }
 
 /// Whether a command is a shell's script.

@@ -14,7 +14,7 @@ use super::inside::{container_of, end_of, machine_container, may_enter, pod};
 use super::logs::{coming, is_running, printed};
 use super::pod_status::{condition, items};
 use super::problem::Problem;
-use super::{Call, apply, kind_of, name_of};
+use super::{Call, apply, kind_of, name_of, wait};
 
 /// Flags of `attach`.
 pub const FLAGS: &[&str] = &[
@@ -28,9 +28,6 @@ pub const FLAGS: &[&str] = &[
 
 /// How long a pod may take to run (`defaultPodAttachTimeout`).
 const PATIENCE: SimDuration = SimDuration::from_secs(60);
-
-/// How often a pod that is waited for is looked at.
-const LOOK_EVERY: SimDuration = SimDuration::from_millis(200);
 
 /// `attach`.
 ///
@@ -247,10 +244,8 @@ fn waited_for(
         if is_so(&pod) {
             return Ok(pod);
         }
-        if call.now() >= deadline {
+        if !wait::step(call, deadline) {
             return Err(Problem::error("timed out waiting for the condition"));
         }
-        let next = (call.now() + LOOK_EVERY).min(deadline);
-        call.session.history.advance_to(next);
     }
 }

@@ -6,7 +6,7 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::problem::Problem;
-use super::{Call, apply, get, name_of};
+use super::{Call, apply, get, name_of, wait};
 
 /// Flags of `delete`.
 pub const FLAGS: &[&str] = &[
@@ -29,10 +29,6 @@ pub const FLAGS: &[&str] = &[
     "kustomize:k",
     "!interactive:i",
 ];
-
-/// How often the client looks whether an object is gone. Source: a watch answers at once; this is
-/// the grain of its time here.
-const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 
 /// Longest wait for removal without `--timeout`: the client itself waits a week; an object that is
 /// held for an hour will not go by itself.
@@ -229,15 +225,13 @@ fn removal(
             if there.is_none_or(|there| there.str_at(&["metadata", "uid"]) != uid) {
                 break;
             }
-            if call.now() >= deadline {
+            if !wait::step(call, deadline) {
                 problems.push(Problem::error(format!(
                     "timed out waiting for the condition on {}/{name}",
                     kind.plural
                 )));
                 break;
             }
-            let next = (call.now() + LOOK_EVERY).min(deadline);
-            call.session.history.advance_to(next);
         }
     }
     Ok(())

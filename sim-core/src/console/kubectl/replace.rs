@@ -11,7 +11,7 @@ use crate::object::patch::without_nulls;
 use super::apply::{self, Item};
 use super::printers;
 use super::problem::Problem;
-use super::{Call, name_of};
+use super::{Call, name_of, wait};
 
 /// Flags of `replace`.
 pub const FLAGS: &[&str] = &[
@@ -31,9 +31,6 @@ pub const FLAGS: &[&str] = &[
     "raw",
     "!wait",
 ];
-
-/// How often the client looks whether an object is gone.
-const LOOK_EVERY: SimDuration = SimDuration::from_millis(100);
 
 /// Longest wait for an object to go: five minutes, as upstream's own.
 const LONGEST: SimDuration = SimDuration::from_secs(300);
@@ -186,10 +183,8 @@ pub fn remove(
         if there.is_none_or(|there| there.str_at(&["metadata", "uid"]) != uid) {
             return Ok(());
         }
-        if call.now() >= deadline || !call.session.wait {
+        if !wait::step(call, deadline) {
             return Err(Problem::error("timed out waiting for the condition"));
         }
-        let next = (call.now() + LOOK_EVERY).min(deadline);
-        call.session.history.advance_to(next);
     }
 }

@@ -196,8 +196,9 @@ fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Valu
     Ok(found)
 }
 
-/// Lets time pass; not beyond the deadline, and not while several worlds are set up.
-fn step(call: &mut Call<'_>, deadline: crate::base::time::SimTime) -> bool {
+/// Lets time pass until the client looks again; false beyond the deadline, and while several worlds are
+/// set up.
+pub(super) fn step(call: &mut Call<'_>, deadline: crate::base::time::SimTime) -> bool {
     if call.now() >= deadline || !call.session.wait {
         return false;
     }

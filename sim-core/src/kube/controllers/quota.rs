@@ -66,14 +66,14 @@ pub fn admit_change(
         let wanted = if counted { &more } else { &whole };
         let late = is_late(document, namespace, turn);
         let hard = limits_of(document, late);
-        let document = document.clone();
+        let written = written_of(document, late);
         let used = usage(id, &hard, turn);
         let over: Vec<Over> = hard
             .into_iter()
             .filter_map(|(resource, limit)| {
                 let share = wanted.get(resource.as_str())?.clone();
                 let used = used.get(&resource).cloned().unwrap_or_default();
-                let used = at_least(used, &document, late, &resource);
+                let used = at_least(used, written.get(&resource));
                 Over::judge(resource, share, used, limit)
             })
             .collect();
@@ -120,19 +120,22 @@ pub fn is_late(document: &Document, namespace: Symbol, turn: &Turn<'_, '_>) -> b
 /// The limits that admission goes by.
 pub fn limits_of(document: &Document, late: bool) -> SortedMap<String, Quantity> {
     let part = if late { "status" } else { "spec" };
-    amounts(&document.value, part)
+    amounts(&document.value, [part, "hard"])
 }
 
-/// What is used of a resource, or was at least when the controller counted last.
-pub fn at_least(used: Quantity, document: &Document, late: bool, resource: &str) -> Quantity {
-    let written = document
-        .value
-        .path(&["status", "used", resource])
-        .filter(|_| late);
-    written
-        .and_then(read)
-        .filter(|it| *it > used)
-        .unwrap_or(used)
+/// What a controller that does not keep up has counted last; nothing of one that does.
+pub fn written_of(document: &Document, late: bool) -> SortedMap<String, Quantity> {
+    if late {
+        amounts(&document.value, ["status", "used"])
+    } else {
+        SortedMap::new()
+    }
+}
+
+/// What is used of a resource, or was when the controller counted last: the larger.
+pub fn at_least(used: Quantity, written: Option<&Quantity>) -> Quantity {
+    let larger = written.filter(|written| **written > used);
+    larger.cloned().unwrap_or(used)
 }
 
 /// A resource of which a quota has not enough left.
@@ -371,12 +374,12 @@ const fn one() -> Quantity {
 
 /// What a quota limits, as it is written.
 fn hard(document: &Value) -> SortedMap<String, Quantity> {
-    amounts(document, "spec")
+    amounts(document, ["spec", "hard"])
 }
 
-fn amounts(document: &Value, part: &str) -> SortedMap<String, Quantity> {
+fn amounts(document: &Value, path: [&str; 2]) -> SortedMap<String, Quantity> {
     document
-        .path(&[part, "hard"])
+        .path(&path)
         .and_then(Value::as_map)
         .unwrap_or_default()
         .iter()

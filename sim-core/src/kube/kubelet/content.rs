@@ -89,13 +89,9 @@ pub fn sources(template: &PodTemplate) -> Option<Arc<[Source]>> {
         }
         takes |= PROVIDED.iter().any(|kind| volume.get(kind).is_some());
     }
-    let speaks = |text: Option<&str>| text.is_some_and(speaks_of_services);
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         for container in read::list(document, &["spec", list]) {
-            let words = |key| read::list(container, &[key]).iter().map(Value::as_str);
-            takes |= words("command").chain(words("args")).any(speaks);
-            let values = read::list(container, &["env"]).iter();
-            takes |= values.map(|one| one.str_at(&["value"])).any(speaks);
+            takes |= speaks_of_services(container);
             for from in read::list(container, &["envFrom"]) {
                 takes = true;
                 for (word, resource) in [("configMapRef", "configmaps"), ("secretRef", "secrets")] {
@@ -123,9 +119,15 @@ pub fn sources(template: &PodTemplate) -> Option<Arc<[Source]>> {
     takes.then(|| all.into())
 }
 
-/// Whether a text may name a variable of a Service.
-fn speaks_of_services(text: &str) -> bool {
-    text.contains('$') && (text.contains("_SERVICE_") || text.contains("_PORT"))
+/// Whether a container's command or variables may name a variable of a Service.
+fn speaks_of_services(container: &Value) -> bool {
+    let list = |key| read::list(container, &[key]).iter();
+    let words = list("command").chain(list("args")).map(Value::as_str);
+    let values = list("env").map(|one| one.str_at(&["value"]));
+    words
+        .chain(values)
+        .flatten()
+        .any(|text| text.contains('$') && (text.contains("_SERVICE_") || text.contains("_PORT")))
 }
 
 /// Variables that name the API server and the Services of a namespace, as there are now.
@@ -272,7 +274,12 @@ pub fn with_variables(
     };
     let links = pod.path(&["spec", "enableServiceLinks"]);
     let links = links.and_then(Value::as_bool).unwrap_or(true);
-    let services = of_services(worker.namespace, links, desk);
+    // All Services are looked through for it.
+    let services = if speaks_of_services(described) {
+        of_services(worker.namespace, links, desk)
+    } else {
+        Vec::new()
+    };
     let service = |name: &str| {
         let found = services.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone())

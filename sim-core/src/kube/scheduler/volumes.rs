@@ -5,6 +5,7 @@
 //! Storage capacity is looked at where a driver asks for it; it has no score, as without the gate
 //! `StorageCapacityScoring`.
 
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use crate::api::kube::affinity::NodeSelectorTerm;
@@ -80,8 +81,9 @@ pub struct VolumeNeeds {
     pub waiting: Vec<Waiting>,
     /// What drivers have to attach.
     new: SortedSet<Handle>,
-    /// What VolumeAttachments say is to be on which node, by node.
-    placed: Vec<(Arc<str>, Handle)>,
+    /// What VolumeAttachments say is to be on which node, by node; looked up for the first node that has
+    /// a limit.
+    placed: OnceCell<Vec<(Arc<str>, Handle)>>,
     present: bool,
 }
 
@@ -172,9 +174,6 @@ impl VolumeNeeds {
                 return Err(rejection(Plugin::VolumeZone, message));
             }
             needs.bound.push(volume);
-        }
-        if !needs.new.is_empty() {
-            needs.placed = claim::attachments(look.store);
         }
         needs.waiting.arrange_by_key(|waiting| waiting.claim.bytes);
         Ok(needs)
@@ -330,9 +329,10 @@ impl VolumeNeeds {
                 }
             }
         }
-        let from = self.placed.partition_point(|(node, _)| *node < facts.text);
+        let placed = self.placed.get_or_init(|| claim::attachments(look.store));
+        let from = placed.partition_point(|(node, _)| *node < facts.text);
         let mut there = used.clone();
-        let here = self.placed[from..]
+        let here = placed[from..]
             .iter()
             .take_while(|(node, _)| *node == facts.text);
         there.extend(here.map(|(_, handle)| handle.clone()));

@@ -4,7 +4,7 @@
 
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::kube::controllers::quota::{
-    Over, at_least, exceeded, is_late, limits_of, object_share, objects_share, scope,
+    Over, at_least, exceeded, is_late, limits_of, object_share, objects_share, scope, written_of,
 };
 use crate::kube::kinds::Kind;
 use crate::kube::turn::Turn;
@@ -104,6 +104,7 @@ pub fn fits(
             .symbols
             .get(namespace)
             .is_some_and(|it| is_late(document, it, turn));
+        let written = written_of(document, late);
         let judge = |(resource, limit): (String, _)| {
             let mut share = object_share(kind, &resource, object)?;
             let old = old.filter(|old| counts(old));
@@ -111,7 +112,7 @@ pub fn fits(
                 share.sub(&had);
             }
             let used = objects_share(kind, &resource, &document.value, namespace, turn);
-            let used = at_least(used, document, late, &resource);
+            let used = at_least(used, written.get(&resource));
             Over::judge(resource, share, used, limit)
         };
         let over: Vec<Over> = limits_of(document, late)
