@@ -225,6 +225,11 @@ impl KubePlane {
                 self.heartbeats.post_status(node, health, turn);
                 // A status says which volumes are in use, whether or not anything else has changed.
                 if !self.heartbeats.is_silent(node) {
+                    if let Some(machine) = turn.store.node(node).map(|row| row.machine) {
+                        let machines = turn.ctx.machines;
+                        let listed = self.kubelets.images_listed(node, machine, machines, now);
+                        self.heartbeats.post_images(node, listed, turn);
+                    }
                     self.attach.node_updated(node, turn);
                 }
             }
@@ -565,6 +570,12 @@ impl KubePlane {
             let frequency = self.settings.node_status_update_frequency;
             if let Some(wait) = self.heartbeats.until_status(node, ctx.now, frequency) {
                 out.after(wait, Event::NodeStatus(node));
+            }
+        }
+        for (node, known) in self.kubelets.images.take_changed() {
+            let frequency = self.settings.node_status_update_frequency;
+            if let Some(wait) = self.heartbeats.until_status(node, known, frequency) {
+                out.after(known.since(ctx.now) + wait, Event::NodeStatus(node));
             }
         }
         while let Some(change) = self.store.next_change() {

@@ -24,7 +24,7 @@ pub struct NodeSetup {
     /// What workloads may ask for where that is not what follows from the machine: thousandths of
     /// `cpu`, whole units of everything else. Only Kubernetes reads it.
     pub allocatable: Vec<(Arc<str>, i64)>,
-    /// Images that are said to be there, with their sizes in bytes. Only Kubernetes' scheduler reads
-    /// it.
-    pub images: Vec<(Arc<str>, u64)>,
+    /// Images that are said to be there, each with its names and its size in bytes. Only Kubernetes'
+    /// scheduler reads it.
+    pub images: Vec<(Arc<[Arc<str>]>, u64)>,
 }

@@ -437,7 +437,7 @@ pub fn machine(name: &str, words: &[&str]) -> Result<MachineSpec, Sentence> {
             _ if key.starts_with("image.") => {
                 let name = &key["image.".len()..];
                 let size = quantity(value)?.value().unsigned_abs();
-                spec.setup.images.push((name.into(), size));
+                spec.setup.images.push(([name.into()].into(), size));
             }
             _ => match key.strip_prefix("label.") {
                 Some(label) => spec.setup.labels.push((label.into(), value.into())),

@@ -109,18 +109,16 @@ fn allocatable(node: &Value) -> Vec<(Arc<str>, i64)> {
         .collect()
 }
 
-/// Images that the node said it has: every name with its size.
-fn images(node: &Value) -> Vec<(Arc<str>, u64)> {
-    let mut found = Vec::new();
-    for image in fields::list(node, &["status", "images"]) {
+/// Images that the node said it has.
+fn images(node: &Value) -> Vec<(Arc<[Arc<str>]>, u64)> {
+    let images = fields::list(node, &["status", "images"]).iter();
+    let read = |image: &Value| {
         let size = image.i64_at(&["sizeBytes"]).unwrap_or(0).unsigned_abs();
-        for name in fields::list(image, &["names"]) {
-            if let Some(name) = name.as_str() {
-                found.push((name.into(), size));
-            }
-        }
-    }
-    found
+        let names = fields::list(image, &["names"]).iter();
+        let names = names.filter_map(|name| name.as_str().map(Arc::from));
+        (names.collect(), size)
+    };
+    images.map(read).collect()
 }
 
 fn stands(plane: &KubePlane) -> Vec<Stand> {

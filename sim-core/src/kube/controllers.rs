@@ -418,6 +418,7 @@ impl Controllers {
                 self.node_lifecycle.observe(node, turn);
                 self.pod_gc.node_updated(node, turn);
             }
+            Change::NodeImages(_) => {}
             Change::NodeRemoved(node, machine) => {
                 self.enqueue_daemon_sets(turn);
                 self.node_lifecycle.forget(node, machine, turn);

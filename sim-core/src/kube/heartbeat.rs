@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::api::kube::affinity::{Taint, TaintEffect};
 use crate::api::node::NodeSetup;
+use crate::base::arrange::Arrange;
 use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::base::sorted::{SortedMap, SortedSet};
@@ -20,7 +21,8 @@ use crate::substrate::order::{MachineId, Order, Upcall};
 use super::event::Event;
 use super::rows::NodeId;
 use super::rows::node::{
-    ConditionStatus, NODE_CONDITIONS, NodeCondition, NodeConditionState, NodeRow, parse_effect,
+    ConditionStatus, NODE_CONDITIONS, NodeCondition, NodeConditionState, NodeImages, NodeRow,
+    parse_effect,
 };
 use super::rows::pod::NO_POD;
 use super::settings::Settings;
@@ -31,12 +33,15 @@ use super::turn::Turn;
 /// Pods of a node. Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`, `maxPods`.
 const PODS_MAX: i64 = 110;
 
+/// Images in a node's status. Source: as [`PODS_MAX`] (`nodeStatusMaxImages`).
+const IMAGES_MAX: usize = 50;
+
 /// Time from a machine's boot until its kubelet posts that the node is ready: about a second to
 /// start, then a look every 100 ms. Source of the latter: `pkg/kubelet/kubelet.go`, `fastStatusUpdateOnce`.
 const BOOT_STATUS: SimDuration = SimDuration::from_millis(1_100);
 
 /// What one kubelet's clock is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Heartbeat {
     /// Time of the first renewal after registration, within one renewal period.
     phase: SimTime,
@@ -52,6 +57,8 @@ struct Heartbeat {
     runs: bool,
     /// Whether it has said that nothing is to be scheduled on it.
     cordoned: bool,
+    /// Images that were stated to be on the machine.
+    images: NodeImages,
 }
 
 /// All kubelets' heartbeats.
@@ -127,6 +134,7 @@ impl Heartbeats {
         let evicts = taints
             .iter()
             .any(|taint| taint.effect == TaintEffect::NoExecute);
+        let images = largest_first(setup.images.clone());
         let row = NodeRow {
             name,
             machine,
@@ -146,7 +154,7 @@ impl Heartbeats {
             unschedulable: false,
             allocatable: stated(turn.settings.reserved.allocatable(&capacity), setup, turn),
             capacity,
-            images: setup.images.as_slice().into(),
+            images: images.clone(),
             conditions,
             heartbeat: now,
             first_pod: NO_POD,
@@ -173,6 +181,7 @@ impl Heartbeats {
                 linked: true,
                 runs: true,
                 cordoned: false,
+                images,
             },
         );
         let object = ("Node", Symbol::EMPTY, Name::plain(name));
@@ -386,6 +395,34 @@ impl Heartbeats {
         }
     }
 
+    /// A kubelet posts its node's images as it listed them then.
+    pub fn post_images(&self, node: NodeId, listed: SimTime, turn: &mut Turn<'_, '_>) {
+        let (Some(beat), Some(row)) = (self.by_node.get(&node), turn.store.node(node)) else {
+            return;
+        };
+        let mut images = beat.images.to_vec();
+        let there = turn.ctx.machines.images_since(row.machine);
+        for (image, _) in there.filter(|(_, since)| *since <= listed) {
+            let Some(reference) = &image.reference else {
+                continue;
+            };
+            let mut names: Vec<Arc<str>> = vec![reference.digested().into()];
+            if reference.digest.is_none() {
+                names.push(reference.canonical().into());
+            }
+            let stated =
+                |(known, _): &(Arc<[Arc<str>]>, u64)| names.iter().any(|name| known.contains(name));
+            if !beat.images.iter().any(stated) {
+                images.push((names.into(), image.program.size_bytes));
+            }
+        }
+        let images = largest_first(images);
+        if images != row.images {
+            let now = turn.now();
+            turn.store.set_node_images(node, images, now);
+        }
+    }
+
     /// Whether a kubelet has yet to say that its node was cordoned, or uncordoned.
     pub fn is_cordon_news(&self, node: NodeId, unschedulable: bool) -> bool {
         let beat = self.by_node.get(&node);
@@ -408,6 +445,14 @@ impl Heartbeats {
         self.by_node.remove(&node);
         self.unnoticed.remove(&node);
     }
+}
+
+/// Images as a node's status lists them. Source: `pkg/kubelet/util/sliceutils/sliceutils.go`
+/// (`ByImageSize`; of equal ones the runtime's identifiers decide there).
+fn largest_first(mut images: Vec<(Arc<[Arc<str>]>, u64)>) -> NodeImages {
+    images.arrange_by(|one, two| two.1.cmp(&one.1).then_with(|| two.0.cmp(&one.0)));
+    images.truncate(IMAGES_MAX);
+    images.into()
 }
 
 /// The first multiple of the period that is not before a time.

@@ -180,7 +180,7 @@ pub struct Kubelets {
     /// The nodes' eviction managers.
     pub evictions: Evictions,
     /// The nodes' image managers.
-    images: ImageManagers,
+    pub(super) images: ImageManagers,
     /// Whether thresholds have changed since nodes were looked at.
     recheck: bool,
     /// Pods that agents have from files.
@@ -353,6 +353,7 @@ impl Kubelets {
             | Change::PodTemplate(..)
             | Change::NodeAdded(_)
             | Change::NodeUpdated(_)
+            | Change::NodeImages(_)
             | Change::Deployment(..)
             | Change::DeploymentRemoved(_)
             | Change::ReplicaSet(..)
@@ -415,7 +416,10 @@ impl Kubelets {
                 if let Some((worker, index)) = self.owned(owner)
                     && worker.lowered[index].image == image
                 {
-                    images::pulled(worker, index, &settings, &mut desk);
+                    let (node, machine) = (worker.node, worker.machine);
+                    if images::pulled(worker, index, &settings, &mut desk) {
+                        self.images_changed(node, machine, &desk);
+                    }
                 }
             }
             Upcall::PullFailed {

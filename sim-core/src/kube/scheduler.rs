@@ -294,7 +294,9 @@ impl Scheduler {
             },
             Change::PodTerminating(pod) => Event::PodGoing(pod),
             Change::PodRemoved(pod, row) => Event::PodGone(pod, row.template),
-            Change::NodeAdded(node) | Change::NodeUpdated(node) => Event::NodeSeen(node),
+            Change::NodeAdded(node) | Change::NodeUpdated(node) | Change::NodeImages(node) => {
+                Event::NodeSeen(node)
+            }
             Change::NodeRemoved(node, _) => Event::NodeGone(node),
             Change::Service(_) | Change::ServiceRemoved(_) => {
                 self.services += 1;

@@ -62,6 +62,8 @@ pub enum Change {
     NodeAdded(NodeId),
     /// A node's labels, taints, conditions or allocatable resources changed.
     NodeUpdated(NodeId),
+    /// A node has other images than before, which nobody but the scheduler minds.
+    NodeImages(NodeId),
     /// A node object is gone; its machine.
     NodeRemoved(NodeId, MachineId),
     /// A Deployment was created or written; `true` when its spec or annotations changed.

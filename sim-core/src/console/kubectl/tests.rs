@@ -618,7 +618,7 @@ fn failures_show_as_upstream_shows_them() {
             creationTimestamp: "2026-01-01T00:08:06Z"
             name: settings
             namespace: team
-            resourceVersion: "244"
+            resourceVersion: "248"
             uid: 961f53b2-2b35-4203-acec-047039dac153
         kind: List
         metadata:

@@ -139,12 +139,25 @@ pub struct NodeLifecycle {
     ticks: SortedSet<SimTime>,
     /// Time of the next look at the queues that is scheduled.
     poll: Option<SimTime>,
+    /// Which of [`TTL_STEPS`] the cluster's size is on.
+    ttl_step: usize,
 }
 
 impl NodeLifecycle {
+    /// The number of nodes may have changed.
+    fn step(&mut self, nodes: u32) {
+        while nodes > TTL_STEPS[self.ttl_step].1 {
+            self.ttl_step += 1;
+        }
+        while nodes < TTL_STEPS[self.ttl_step].0 {
+            self.ttl_step -= 1;
+        }
+    }
+
     /// A node was written: at the next tick the zones are looked at again if it is not well or was
     /// not.
     pub fn observe(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        self.step(turn.store.node_count());
         let Some(row) = turn.store.node(node) else {
             return;
         };
@@ -180,6 +193,7 @@ impl NodeLifecycle {
         }
         let name = turn.ctx.machines.machine(machine).map(|row| row.name);
         self.gone.extend(name);
+        self.step(turn.store.node_count());
         self.schedule_tick(turn);
     }
 
@@ -442,7 +456,7 @@ impl NodeLifecycle {
 
     /// NoSchedule taints follow conditions and `spec.unschedulable` at once.
     pub fn taint_pass(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
-        reconcile_labels(node, turn);
+        reconcile_labels(node, TTL_STEPS[self.ttl_step].2, turn);
         let Some(row) = turn.store.node(node) else {
             return;
         };
@@ -572,14 +586,21 @@ const OLD_LABELS: [(&str, &str); 2] = [
     ("kubernetes.io/arch", "beta.kubernetes.io/arch"),
     ("kubernetes.io/os", "beta.kubernetes.io/os"),
 ];
-/// Annotation: for how long an agent may keep what it has read, in seconds; none in small clusters.
+/// Annotation: for how long an agent may keep what it has read, in seconds.
 const TTL: &str = "node.alpha.kubernetes.io/ttl";
-/// Nodes up to which that is none. Source: `pkg/controller/ttl/ttl_controller.go`.
-const SMALL: u32 = 100;
+/// That time in clusters of so many nodes, from and up to; between two steps the one before stays.
+/// Source: `pkg/controller/ttl/ttl_controller.go` (`ttlBoundaries`).
+const TTL_STEPS: [(u32, u32, &str); 5] = [
+    (0, 100, "0"),
+    (90, 500, "15"),
+    (450, 1_000, "30"),
+    (900, 2_000, "60"),
+    (1_800, u32::MAX, "300"),
+];
 
 /// Labels of the old names follow those of the new ones, and the annotation says what the size of the
 /// cluster has it say.
-fn reconcile_labels(node: NodeId, turn: &mut Turn<'_, '_>) {
+fn reconcile_labels(node: NodeId, ttl: &str, turn: &mut Turn<'_, '_>) {
     let Some(row) = turn.store.node(node) else {
         return;
     };
@@ -588,8 +609,7 @@ fn reconcile_labels(node: NodeId, turn: &mut Turn<'_, '_>) {
         (label(&row.labels, old) != Some(wanted)).then(|| (Arc::from(*old), wanted.clone()))
     };
     let stale: Vec<(Arc<str>, Arc<str>)> = OLD_LABELS.iter().filter_map(stale).collect();
-    let kept = label(&row.annotations, TTL).is_some_and(|ttl| &**ttl == "0");
-    let kept = kept || turn.store.node_count() > SMALL;
+    let kept = label(&row.annotations, TTL).is_some_and(|kept| &**kept == ttl);
     if stale.is_empty() && kept {
         return;
     }
@@ -602,7 +622,7 @@ fn reconcile_labels(node: NodeId, turn: &mut Turn<'_, '_>) {
     let ttl = if kept {
         Vec::new()
     } else {
-        vec![(TTL.into(), "0".into())]
+        vec![(TTL.into(), ttl.into())]
     };
     let (labels, annotations) = (with(&row.labels, stale), with(&row.annotations, ttl));
     let zone = row.zone;

@@ -169,6 +169,7 @@ impl Operators {
             | Change::PodRemoved(..)
             | Change::NodeAdded(_)
             | Change::NodeUpdated(_)
+            | Change::NodeImages(_)
             | Change::NodeRemoved(..)
             | Change::NamespaceAdded
             | Change::NamespaceTerminating

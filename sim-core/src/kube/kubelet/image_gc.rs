@@ -27,6 +27,7 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::des::notice::{Detail, Notice, Subject};
 use crate::kube::rows::NodeId;
 use crate::kube::store::events::{Message, NewEvent};
+use crate::substrate::Substrate;
 use crate::substrate::image::ImageRef;
 use crate::substrate::machine::Power;
 use crate::substrate::order::{MachineId, Order};
@@ -38,6 +39,9 @@ use super::{Event, Kubelets};
 /// Time between two looks. Source: `pkg/kubelet/kubelet.go` (`ImageGCPeriod`), and the same for the
 /// detection of images in `Start`.
 const PERIOD: SimDuration = SimDuration::from_minutes(5);
+/// Time between two lists of the images, of which a node's status is made. Source:
+/// `pkg/kubelet/images/image_gc_manager.go` (`Start`).
+const LIST_PERIOD: SimDuration = SimDuration::from_secs(30);
 
 /// Configuration of all nodes' managers.
 /// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go`.
@@ -142,6 +146,8 @@ struct Manager {
     released: Vec<(Symbol, SimTime)>,
     /// The next look.
     pass_at: Option<SimTime>,
+    /// When the last list is made that tells of a change.
+    listed_at: Option<SimTime>,
     /// Whether the last look freed too little.
     failed: bool,
 }
@@ -150,6 +156,8 @@ struct Manager {
 #[derive(Clone, Debug, Default)]
 pub struct ImageManagers {
     nodes: SortedMap<NodeId, Manager>,
+    /// Nodes whose images changed, and when their kubelets will know.
+    changed: Vec<(NodeId, SimTime)>,
 }
 
 impl ImageManagers {
@@ -177,6 +185,11 @@ impl ImageManagers {
         }
     }
 
+    /// Nodes whose images changed since the last call, each with the time from which its kubelet knows.
+    pub fn take_changed(&mut self) -> Vec<(NodeId, SimTime)> {
+        std::mem::take(&mut self.changed)
+    }
+
     /// A node is gone.
     pub fn forget(&mut self, node: NodeId) {
         self.nodes.remove(&node);
@@ -194,13 +207,15 @@ struct Candidate {
 #[derive(Clone, Copy)]
 struct Ticks {
     start: SimTime,
+    period: SimDuration,
 }
 
 impl Ticks {
     /// The last tick at or before a time.
     fn before(self, time: SimTime) -> SimTime {
         let since = time.max(self.start).since(self.start).as_micros();
-        self.start + SimDuration::from_micros(since / PERIOD.as_micros() * PERIOD.as_micros())
+        let period = self.period.as_micros();
+        self.start + SimDuration::from_micros(since / period * period)
     }
 
     /// The first tick at or after a time.
@@ -209,7 +224,7 @@ impl Ticks {
         if before >= time {
             before
         } else {
-            before + PERIOD
+            before + self.period
         }
     }
 }
@@ -221,18 +236,43 @@ pub(super) fn used_percent(available: u64, capacity: u64) -> u64 {
 }
 
 impl Kubelets {
-    fn image_ticks(&self, node: NodeId, machine: MachineId, desk: &Desk<'_, '_>) -> Ticks {
+    fn image_ticks(&self, node: NodeId, machine: MachineId, machines: &Substrate) -> Ticks {
         let own = self
             .images
             .nodes
             .get(&node)
             .and_then(|manager| manager.started);
-        let boot = desk.ctx.machines.machine(machine).map(|row| row.power);
+        let boot = machines.machine(machine).map(|row| row.power);
         let start = own.unwrap_or(match boot {
             Some(Power::On { since }) => since,
             Some(Power::Off | Power::Booting { .. }) | None => SimTime::ZERO,
         });
-        Ticks { start }
+        let period = PERIOD;
+        Ticks { start, period }
+    }
+
+    /// A node's images may have changed: the next list of them will show it.
+    pub(super) fn images_changed(&mut self, node: NodeId, machine: MachineId, desk: &Desk<'_, '_>) {
+        let mut ticks = self.image_ticks(node, machine, desk.ctx.machines);
+        ticks.period = LIST_PERIOD;
+        let at = ticks.at_or_after(desk.now());
+        let manager = self.images.nodes.entry(node).or_default();
+        if manager.listed_at.replace(at) != Some(at) {
+            self.images.changed.push((node, at));
+        }
+    }
+
+    /// When a node's kubelet last listed its images.
+    pub fn images_listed(
+        &self,
+        node: NodeId,
+        machine: MachineId,
+        machines: &Substrate,
+        now: SimTime,
+    ) -> SimTime {
+        let mut ticks = self.image_ticks(node, machine, machines);
+        ticks.period = LIST_PERIOD;
+        ticks.before(now)
     }
 
     /// How full the disk with a node's images is, in percent as upstream rounds it, and its size.
@@ -257,7 +297,10 @@ impl Kubelets {
             return;
         }
         let now = desk.now();
-        let at = self.image_ticks(node, machine, desk).before(now) + PERIOD;
+        let at = self
+            .image_ticks(node, machine, desk.ctx.machines)
+            .before(now)
+            + PERIOD;
         let manager = self.images.nodes.entry(node).or_default();
         if manager.pass_at.is_none_or(|planned| planned <= now) {
             manager.pass_at = Some(at);
@@ -342,6 +385,7 @@ impl Kubelets {
                 break;
             }
         }
+        self.images_changed(node, machine, desk);
         freed
     }
 
@@ -354,7 +398,7 @@ impl Kubelets {
         desk: &Desk<'_, '_>,
     ) -> Vec<Candidate> {
         let now = desk.now();
-        let ticks = self.image_ticks(node, machine, desk);
+        let ticks = self.image_ticks(node, machine, desk.ctx.machines);
         let full = |image: Symbol| {
             ImageRef::parse(desk.ctx.symbols.text(image)).map(|it| Arc::from(it.canonical()))
         };
@@ -488,7 +532,10 @@ mod tests {
     #[test]
     fn looks_come_every_five_minutes_from_the_start() {
         let at = |seconds| SimTime::ZERO + SimDuration::from_secs(seconds);
-        let ticks = Ticks { start: at(7) };
+        let ticks = Ticks {
+            start: at(7),
+            period: PERIOD,
+        };
         assert_eq!(ticks.before(at(3)), at(7));
         assert_eq!(ticks.before(at(306)), at(7));
         assert_eq!(ticks.before(at(307)), at(307));

@@ -37,22 +37,23 @@ fn image_bytes(worker: &Worker, text: &str, desk: &Desk<'_, '_>) -> u64 {
         .map_or(0, |image| image.program.size_bytes)
 }
 
-/// The image is there: creates and starts the container.
+/// The image is there: creates and starts the container. Answers whether a registry was asked for it.
 pub fn pulled(
     worker: &mut Worker,
     index: usize,
     settings: &WorkerSettings,
     desk: &mut Desk<'_, '_>,
-) {
+) -> bool {
     let Step::Pulling(since) = worker.containers[index].step else {
-        return;
+        return false;
     };
     let Some(sandbox) = worker.sandbox else {
-        return;
+        return false;
     };
     let lowered = &worker.lowered[index];
     let took = desk.now().since(since);
-    if took.is_zero() && lowered.pull != PullPolicy::Always {
+    let asked = !took.is_zero();
+    if !asked && lowered.pull != PullPolicy::Always {
         let text =
             "Container image \"{}\" already present on machine and can be accessed by the pod";
         desk.record(
@@ -81,11 +82,11 @@ pub fn pulled(
             settings,
             desk,
         );
-        return;
+        return asked;
     }
     if let Some(problem) = without_target(worker, index, desk) {
         wait_for(worker, index, problem, settings, desk);
-        return;
+        return asked;
     }
     let taken = content::take(worker, worker.taken.as_ref(), desk);
     let work = &mut worker.containers[index];
@@ -109,6 +110,7 @@ pub fn pulled(
         sandbox,
         spec,
     });
+    asked
 }
 
 /// What keeps a container from being made that is to be among another one's processes.

@@ -222,9 +222,10 @@ fn images(row: &NodeRow) -> Value {
     if row.images.is_empty() {
         return Value::Null;
     }
-    let list = row.images.iter().map(|(name, size)| {
+    let list = row.images.iter().map(|(names, size)| {
+        let names = names.iter().map(|name| Value::String(name.clone()));
         object([
-            ("names", Value::list(vec![Value::from(&**name)])),
+            ("names", Value::list(names.collect())),
             (
                 "sizeBytes",
                 Value::Int(i64::try_from(*size).unwrap_or(i64::MAX)),

@@ -89,6 +89,9 @@ pub struct NodeConditionState {
     pub transition: SimTime,
 }
 
+/// Images of a node, the largest first: each with its names, digests before tags, and its size in bytes.
+pub type NodeImages = Arc<[(Arc<[Arc<str>]>, u64)]>;
+
 /// A node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeRow {
@@ -112,8 +115,8 @@ pub struct NodeRow {
     pub capacity: ResourceVector,
     /// What pods may ask for.
     pub allocatable: ResourceVector,
-    /// `status.images`: names and sizes in bytes.
-    pub images: Arc<[(Arc<str>, u64)]>,
+    /// `status.images`.
+    pub images: NodeImages,
     /// Conditions by [`NodeCondition`].
     pub conditions: [NodeConditionState; NODE_CONDITIONS],
     /// When the kubelet last posted a status that changed something.

@@ -14,6 +14,7 @@ use crate::base::hash::FxHashMap;
 use crate::base::resources::ResourceVector;
 use crate::base::sorted::SortedMap;
 use crate::base::symbol::Symbol;
+use crate::kube::rows::node::NodeImages;
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::template::TemplateId;
 use crate::store::paged::Paged;
@@ -80,7 +81,7 @@ pub struct NodeFacts {
     /// Host ports that pods there hold.
     pub ports: Vec<HostPort>,
     /// Images there, with their sizes, by name.
-    pub images: Arc<[(Arc<str>, u64)]>,
+    pub images: NodeImages,
     /// Slot after that of the newest pod there; 0: none.
     first: u32,
 }
@@ -192,7 +193,7 @@ pub struct NodeView<'a> {
     /// Allocatable.
     pub allocatable: &'a ResourceVector,
     /// Images and their sizes.
-    pub images: &'a Arc<[(Arc<str>, u64)]>,
+    pub images: &'a NodeImages,
 }
 
 /// What a change of a node may mean for pods that wait.
@@ -354,9 +355,9 @@ impl Cache {
         self.images.get(name)
     }
 
-    /// Whether any node has posted its images.
-    pub fn has_images(&self) -> bool {
-        !self.images.is_empty()
+    /// Whether any node has one of these images.
+    pub fn has_any(&self, images: &[Arc<str>]) -> bool {
+        images.iter().any(|name| self.images.contains_key(name))
     }
 
     /// The nodes as the index sees them.
@@ -507,10 +508,10 @@ impl Cache {
         change
     }
 
-    fn set_images(&mut self, slot: u32, images: &Arc<[(Arc<str>, u64)]>) {
+    fn set_images(&mut self, slot: u32, images: &NodeImages) {
         let old = self.facts.get(slot).images.clone();
         let known = Arc::make_mut(&mut self.images);
-        for (name, _) in old.iter() {
+        for name in old.iter().flat_map(|(names, _)| &**names) {
             if let Some(state) = known.get_mut(name) {
                 state.nodes -= 1;
                 if state.nodes == 0 {
@@ -518,10 +519,12 @@ impl Cache {
                 }
             }
         }
-        for (name, size) in images.iter() {
-            let state = known.entry(name.clone()).or_default();
-            state.size = *size;
-            state.nodes += 1;
+        for (names, size) in images.iter() {
+            for name in &**names {
+                let state = known.entry(name.clone()).or_default();
+                state.size = *size;
+                state.nodes += 1;
+            }
         }
         self.facts.get_mut(slot).images = images.clone();
     }

@@ -14,6 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::base::hash::FxHashMap;
+use crate::kube::rows::node::NodeImages;
 
 use super::cache::Cache;
 use super::explain::Verdict;
@@ -398,7 +399,7 @@ pub struct Picture {
     /// By such a mask: one bit for each node that has it, by place.
     pub holders: Vec<Vec<u64>>,
     /// By slot: what the node had when its mask was found out, and that.
-    known: Vec<(Arc<[(Arc<str>, u64)]>, u8)>,
+    known: Vec<(NodeImages, u8)>,
 }
 
 /// All columns.
@@ -471,7 +472,7 @@ impl Columns {
     ) -> Option<&Picture> {
         let wanted = &candidate.demand.images;
         by_mask.clear();
-        if !cache.has_images() {
+        if !cache.has_any(wanted) {
             return None;
         }
         if !self.pictures.contains_key(wanted) {
@@ -535,7 +536,7 @@ impl Picture {
         let there = &cache.facts(slot).images;
         let (before, mask) = &mut self.known[index];
         if !Arc::ptr_eq(before, there) {
-            let has = |name: &Arc<str>| there.iter().any(|(other, _)| other == name);
+            let has = |name: &Arc<str>| there.iter().any(|(names, _)| names.contains(name));
             *mask = (0..)
                 .zip(wanted)
                 .filter(|(_, name)| has(name))

@@ -81,7 +81,7 @@ impl Board {
             let nodes = cache.tree.len();
             let wanted = &candidate.demand.images;
             let score = |slot: &u32| {
-                if cache.has_images() {
+                if cache.has_any(wanted) {
                     images::score(
                         wanted,
                         candidate.demand.containers,

@@ -8,7 +8,7 @@ use crate::base::resources::ResourceVector;
 use crate::base::symbol::{Symbol, Symbols};
 use crate::base::time::SimTime;
 use crate::kube::rows::NodeId;
-use crate::kube::rows::node::{NODE_CONDITIONS, NodeConditionState, NodeRow};
+use crate::kube::rows::node::{NODE_CONDITIONS, NodeConditionState, NodeImages, NodeRow};
 use crate::kube::selector::Labels;
 use crate::kube::template::TemplateId;
 use crate::substrate::order::MachineId;
@@ -186,6 +186,15 @@ impl Store {
             row.capacity = capacity;
             row.allocatable = allocatable;
         });
+    }
+
+    /// Writes which images a node has.
+    pub fn set_node_images(&mut self, node: NodeId, images: NodeImages, heartbeat: SimTime) {
+        if let Some(row) = self.nodes.get_mut(node) {
+            (row.images, row.heartbeat) = (images, heartbeat);
+            row.revision = self.revision.bump();
+            self.log.push(Change::NodeImages(node));
+        }
     }
 
     fn write_node(&mut self, node: NodeId, change: impl FnOnce(&mut NodeRow)) {

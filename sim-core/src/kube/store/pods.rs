@@ -7,12 +7,14 @@ use crate::base::name::Name;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbols;
 use crate::base::time::{SimDuration, SimTime};
+use crate::kube::render::pod::OF_NODE;
 use crate::kube::rows::node::ConditionStatus;
 use crate::kube::rows::pod::{
     NO_POD, Phase, PodCondition, PodDetails, PodFlags, PodRow, PodStatus, Sizes,
 };
 use crate::kube::rows::workload::PodCounts;
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId, read};
+use crate::kube::selector::label;
 use crate::kube::template::{PodTemplate, TemplateId};
 use crate::manifest::value::Value;
 
@@ -229,7 +231,42 @@ impl Store {
             row.flags.set(PodFlags::UNSCHEDULABLE, false);
         });
         self.log.push(Change::PodBound(pod));
+        self.take_place(pod, node);
         Ok(())
+    }
+
+    /// What a pod says of itself where its node says where it stands gives way.
+    /// Source: `pkg/registry/core/pod/storage/storage.go` (`copyLabelsWithOverwriting`).
+    fn take_place(&mut self, pod: PodId, node: NodeId) {
+        let (Some(row), Some(target)) = (self.pods.get(pod), self.nodes.get(node)) else {
+            return;
+        };
+        let template = self.template(row.template);
+        let place = |key: &Arc<str>, own: &Arc<str>| {
+            let is_place = OF_NODE.contains(&&**key);
+            let place = label(&target.labels, key).filter(|place| is_place && *place != own);
+            place.cloned()
+        };
+        let mut own = template.labels.iter();
+        if own.all(|(key, value)| place(key, value).is_none()) {
+            return;
+        }
+        let own = template.labels.iter();
+        let labels = own.map(|(key, own)| {
+            let place = place(key, own).unwrap_or_else(|| own.clone());
+            (key.clone(), place)
+        });
+        let template = PodTemplate {
+            labels: labels.collect(),
+            ..PodTemplate::clone(template)
+        };
+        let set = row.owner.and_then(|owner| self.replica_set(owner));
+        let released = set.is_some_and(|set| !set.selector.matches(&template.labels));
+        let template = self.intern_template(template);
+        self.set_pod_template(pod, template);
+        if released {
+            self.orphan(pod);
+        }
     }
 
     /// Writes PodScheduled=False with this message. The same message again is no write.

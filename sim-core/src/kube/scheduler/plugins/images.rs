@@ -15,13 +15,13 @@ const MAX_CONTAINER_THRESHOLD: i64 = 1000 << 20;
 pub fn score(
     wanted: &[Arc<str>],
     containers: u32,
-    there: &[(Arc<str>, u64)],
+    there: &[(Arc<[Arc<str>]>, u64)],
     nodes: u32,
     state: impl Fn(&str) -> (u64, u32),
 ) -> i64 {
     let sum = wanted
         .iter()
-        .filter(|image| there.iter().any(|(name, _)| name == *image))
+        .filter(|image| there.iter().any(|(names, _)| names.contains(*image)))
         .map(|image| {
             let (size, on) = state(image);
             share(size, on, nodes)
@@ -59,7 +59,7 @@ mod tests {
             _ => (90 << 20, 1),
         };
         let wanted = [x.clone(), y.clone()];
-        let both = [(x.clone(), 600 << 20), (y, 90 << 20)];
+        let both = [([x].into(), 600 << 20), ([y].into(), 90 << 20)];
         assert_eq!(score(&wanted, 2, &both, 4, state), 15);
         assert_eq!(score(&wanted, 2, &both[..1], 4, state), 14);
         assert_eq!(score(&wanted, 2, &[], 4, state), 0);
