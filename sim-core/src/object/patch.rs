@@ -92,6 +92,7 @@ fn map_three_way(
         let field = field_of(known, key);
         let shape = below(known, key);
         let merged = match (live.get(key), value) {
+            (Some(Value::Map(_)), Value::Map(_)) if replaces(field) => without_nulls(value),
             (Some(there @ Value::Map(_)), Value::Map(_)) => map_three_way(
                 before,
                 value,
@@ -414,6 +415,7 @@ pub fn strategic(current: &Value, patch: &Value, known: Option<&Shape>) -> Resul
         let there = result.get(key).cloned().unwrap_or_default();
         let field = field_of(known, key);
         let merged = match (&there, value) {
+            (_, Value::Map(_)) if replaces(field) => without_nulls(value),
             (_, Value::Map(_)) => strategic(&there, value, below(known, key))?,
             (_, Value::List(items)) => {
                 let order = changes
@@ -432,6 +434,10 @@ pub fn strategic(current: &Value, patch: &Value, known: Option<&Shape>) -> Resul
         result.insert(key, merged);
     }
     Ok(Value::from(result))
+}
+
+fn replaces(field: Option<&Field>) -> bool {
+    field.is_some_and(|field| field.replaces)
 }
 
 fn retained_without(value: &Value, key: &str) -> Value {

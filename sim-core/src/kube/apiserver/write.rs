@@ -241,7 +241,13 @@ impl ApiServer {
             _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,
             (KubeSpec::Node(_), _) => update_node(&parsed, turn),
-            (KubeSpec::ReplicaSet(spec), _) => update_replica_set(spec, &parsed, &current, turn)?,
+            (KubeSpec::ReplicaSet(spec), _) => {
+                let changed = update_replica_set(spec, &parsed, &current, turn)?;
+                if rows::is_released(&key, turn) {
+                    self.finish_document(&key, turn);
+                }
+                changed
+            }
             _ => self.update_document(&parsed, turn)?,
         };
         if changed {

@@ -158,8 +158,24 @@ impl StatefulSetController {
             turn.at(at, Event::Sync(Key::ReplicaSet(pass.id)));
             return true;
         }
-        claims::keep(pass.id, &pass.part, pass.ordinal(index), turn);
+        self.keep(pass, (pass.ordinal(index), pod), turn);
         false
+    }
+
+    /// Puts back what a pod of the set has of its own.
+    /// Source: `stateful_pod_control.go` (`UpdateStatefulPod`).
+    fn keep(&mut self, pass: &Pass, at: (i64, PodId), turn: &mut Turn<'_, '_>) {
+        claims::keep(pass.id, &pass.part, at, turn);
+        let (ordinal, pod) = at;
+        if !identity::restore(pass.row.name, ordinal, pod, turn) {
+            return;
+        }
+        self.hands.limiter.take(turn.now());
+        let set = turn.ctx.symbols.text(pass.row.name);
+        let text = format!("Update Pod {set}-{ordinal} in StatefulSet {set} successful");
+        let message = Message::Text(text.into());
+        self.hands
+            .normal(pass.id, "SuccessfulUpdate", message, turn);
     }
 
     /// Leaves a line that says which pod everything waits for, once per pod.
@@ -208,7 +224,7 @@ impl StatefulSetController {
         } else if row.phase == Phase::Pending {
             claims::provide(pass.id, &pass.part, pass.ordinal(index), turn);
         } else {
-            claims::keep(pass.id, &pass.part, pass.ordinal(index), turn);
+            self.keep(pass, (pass.ordinal(index), pod), turn);
         }
     }
 

@@ -76,30 +76,23 @@ fn metadata(
     let generate = owner.map_or(Value::Null, |_| {
         format!("{}-", view.symbols.text(row.name.prefix)).into()
     });
-    let owners = owner.map_or(Value::Null, |set| {
-        let set_name = view.symbols.text(set.name);
-        Value::list(vec![owner_reference(
-            view,
-            set.kind.api_version(),
-            set.kind.text(),
-            set.kind.plural(),
-            namespace,
-            set_name,
-            set.created.as_micros(),
-        )])
-    });
-    let owners = if owner.is_none() && is_mirror(template) {
-        node_owner(view, row)
-    } else {
-        owners
-    };
-    let owners = match details.owners() {
-        [] => owners,
-        others => {
-            let mut all = owners.as_list().unwrap_or(&[]).to_vec();
-            all.extend_from_slice(others);
-            Value::list(all)
+    let others = details.owners();
+    let owners = match owner {
+        Some(set) => {
+            let reference = owner_reference(
+                view,
+                set.kind.api_version(),
+                set.kind.text(),
+                set.kind.plural(),
+                namespace,
+                view.symbols.text(set.name),
+                set.created.as_micros(),
+            );
+            super::workload::owners(others, reference)
         }
+        None if others.is_empty() && is_mirror(template) => node_owner(view, row),
+        None if others.is_empty() => Value::Null,
+        None => Value::list(others.to_vec()),
     };
     let tracked = owner.is_some_and(|set| match &set.part {
         Part::Job(part) => part.finished.is_none() && !part.counted.contains(&id),

@@ -1,7 +1,7 @@
 //! Deployments and ReplicaSets as objects.
 
-use crate::kube::rows::ReplicaSetId;
 use crate::kube::rows::workload::{DeploymentRow, ReplicaSetRow, WorkloadCondition};
+use crate::kube::rows::{ReplicaSetId, read};
 use crate::kube::selector::{Requirement, Selector};
 use crate::kube::store::document::DocumentKey;
 use crate::manifest::value::Value;
@@ -213,11 +213,20 @@ fn own(view: &View<'_>, id: ReplicaSetId, row: &ReplicaSetRow, value: &mut Value
             owner_name,
             deployment.created.as_micros(),
         );
-        value.set_path(
-            &["metadata", "ownerReferences"],
-            Value::list(vec![reference]),
-        );
+        let path = ["metadata", "ownerReferences"];
+        let owners = owners(read::list(value, &path), reference);
+        value.set_path(&path, owners);
     }
+}
+
+/// The references of an object that a controller has taken: its own is merged by its uid, else behind
+/// the others. Source: `pkg/controller/controller_ref_manager.go` (`ownerRefControllerPatch`).
+pub fn owners(others: &[Value], reference: Value) -> Value {
+    let mut owners = others.to_vec();
+    let uid = reference.str_at(&["uid"]);
+    owners.retain(|owner| owner.str_at(&["uid"]) != uid && !read::truth(owner, &["controller"]));
+    owners.push(reference);
+    Value::list(owners)
 }
 
 /// A ReplicaSet that nobody wrote.

@@ -782,9 +782,15 @@ impl Store {
         self.roster += 1;
         Arc::make_mut(&mut self.lonely.ids).retain(|id| *id != pod);
         let revision = self.revision.bump();
+        let waits = self.replica_sets.get(owner);
+        let waits = waits.is_some_and(|set| set.min_ready_s > 0);
         let row = self.pods.get_mut(pod).expect("read above");
         row.owner = Some(owner);
         row.revision = revision;
+        if waits {
+            // The new owner asks for longer; who looks at the change finds out.
+            row.flags.set(PodFlags::AVAILABLE, false);
+        }
         let row = *row;
         self.link_to_owner(pod, owner);
         self.recount(&row, PodCounts::default(), self.counts_of(&row));

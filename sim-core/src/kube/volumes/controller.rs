@@ -134,9 +134,7 @@ impl VolumeController {
         let name = row.name.text(turn.ctx.symbols);
         let template = turn.store.template(row.template).clone();
         let namespace = turn.ctx.symbols.text(template.namespace).to_owned();
-        let mut owner = pod_reference(pod, turn)?;
-        owner.set("blockOwnerDeletion", true.into());
-        owner.set("controller", true.into());
+        let owner = pod_reference(pod, turn)?;
         for volume in read::list(&template.document, &["spec", "volumes"]) {
             let Some(wanted) = volume.path(&["ephemeral", "volumeClaimTemplate"]) else {
                 continue;

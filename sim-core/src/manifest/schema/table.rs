@@ -93,6 +93,8 @@ pub struct Field {
     pub merges: bool,
     /// Strategic merge: `retainKeys` is among the strategies.
     pub retains_keys: bool,
+    /// Strategic merge: `replace` is among the strategies, so that a map is written as a whole.
+    pub replaces: bool,
     /// Server-side apply: how a list is owned.
     pub list_type: ListType,
     /// Server-side apply: the keys of a list of type map.
@@ -215,6 +217,7 @@ impl Table {
             merge_key: None,
             merges: false,
             retains_keys: false,
+            replaces: false,
             list_type: ListType::Atomic,
             list_keys: Vec::new(),
             is_atomic_map: false,
@@ -225,6 +228,7 @@ impl Table {
                 Some(("strategy", list)) => {
                     field.merges = list.split(',').any(|one| one == "merge");
                     field.retains_keys = list.split(',').any(|one| one == "retainKeys");
+                    field.replaces = list == "replace";
                 }
                 Some(("list", "atomic")) => {}
                 Some(("list", "set")) => field.list_type = ListType::Set,

@@ -7,10 +7,11 @@ use crate::api::kube::pod::PodTemplate as ApiTemplate;
 use crate::api::kube::replica_set::ReplicaSet;
 use crate::api::kube::service::{ClusterIp, Service};
 use crate::base::sorted::SortedMap;
-use crate::kube::apiserver::Refusal;
+use crate::kube::apiserver::delete::is_held;
 use crate::kube::apiserver::refusal::cause;
 use crate::kube::apiserver::service::Allocated;
 use crate::kube::apiserver::template::{amount, build, labels, selector};
+use crate::kube::apiserver::{Refusal, workload};
 use crate::kube::controllers::deployment::claim::keep_annotations;
 use crate::kube::rows::service::ServiceRow;
 use crate::kube::rows::workload::{Amount, DeploymentRow, ReplicaSetRow};
@@ -244,38 +245,67 @@ pub(super) fn update_replica_set(
             }
         });
     }
-    let template = if owned {
-        own_template
-    } else {
-        template_id(
-            &spec.template,
-            parsed.value.path(&["spec", "template"]),
-            key,
-            turn,
-        )
-    };
+    let template = template_id(
+        &spec.template,
+        parsed.value.path(&["spec", "template"]),
+        key,
+        turn,
+    );
+    let source = (owned && template != own_template)
+        .then(|| workload::source(template, turn))
+        .flatten();
     let row = turn.store.replica_set(id).ok_or_else(missing)?;
+    let (before, made_labels) = (row.template, made && template != row.template);
     let changed = row.replicas != i64::from(spec.replicas)
         || row.min_ready_s != i64::from(spec.min_ready_seconds)
         || row.template != template;
+    if made_labels && turn.store.kept(id, "labels").is_none() {
+        // Those of the template that it was made from.
+        let labels = text_map(&turn.store.template(before).labels.iter().cloned().collect());
+        turn.store.keep(id, "labels", labels);
+    }
     if changed {
         turn.store.write_replica_set(id, true, |row| {
             row.replicas = spec.replicas.into();
             row.min_ready_s = spec.min_ready_seconds.into();
             row.mixed |= row.template != template;
             row.template = template;
+            row.source = source.or(row.source);
         });
     }
-    if let Some(mut document) = turn.store.documents_mut().get_mut(key) {
-        let mut value = parsed.value.clone();
-        value.remove("status");
-        if owned {
-            value.remove_path(&["metadata", "ownerReferences"]);
-        }
-        document.value = value;
-        return Ok(true);
+    let Some(mut document) = turn.store.documents_mut().get_mut(key) else {
+        return Ok(changed || described);
+    };
+    let mut value = parsed.value.clone();
+    value.remove("status");
+    let owners = ["metadata", "ownerReferences"];
+    if owned && let Some(list) = value.path_mut(&owners).and_then(Value::as_list_mut) {
+        // The Deployment's own is its row's.
+        list.retain(|owner| !read::truth(owner, &["controller"]));
     }
-    Ok(changed || described)
+    let written =
+        |field: &str| document.value.path(&["metadata", field]) != value.path(&["metadata", field]);
+    let disowned = written("ownerReferences");
+    let marked = disowned || written("finalizers");
+    document.value = value;
+    drop(document);
+    if disowned {
+        turn.store.references_written(&parsed.value);
+    }
+    if marked && !(changed || described) {
+        turn.store
+            .write_replica_set(id, false, |row| row.stray |= disowned);
+    }
+    Ok(changed || described || marked)
+}
+
+/// Whether a ReplicaSet that is being deleted has lost its last finalizer.
+pub(super) fn is_released(key: &DocumentKey, turn: &Turn<'_, '_>) -> bool {
+    let set = find_replica_set(&key.namespace, &key.name, turn);
+    let set = set.and_then(|id| turn.store.replica_set(id));
+    let document = turn.store.documents().get(key);
+    document.is_some_and(|document| document.deletion.is_some() && !is_held(&document.value))
+        && set.is_some_and(|set| !set.foreground)
 }
 
 fn text_map(map: &SortedMap<Arc<str>, Arc<str>>) -> Value {

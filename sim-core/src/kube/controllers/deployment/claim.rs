@@ -122,6 +122,17 @@ fn matches(
         return false;
     }
     let document = turn.store.documents().get(&key(row, turn));
+    let owners = document.map_or(&[][..], |document| {
+        read::list(&document.value, &["metadata", "ownerReferences"])
+    });
+    // Another controller's; its Deployment's own reference is not kept in the document.
+    if row.owner.is_none()
+        && owners
+            .iter()
+            .any(|owner| read::truth(owner, &["controller"]))
+    {
+        return false;
+    }
     let own = match document {
         Some(document) => document.value.path(&["metadata", "labels"]),
         None => turn.store.kept(set, "labels"),

@@ -160,10 +160,16 @@ fn owned_by_pod(claim: &Value) -> bool {
 }
 
 /// Claims of a pod in range belong to the set if they go with it, else to nobody.
-pub fn keep(id: ReplicaSetId, part: &StatefulSetPart, ordinal: i64, turn: &mut Turn<'_, '_>) {
+pub fn keep(id: ReplicaSetId, part: &StatefulSetPart, at: (i64, PodId), turn: &mut Turn<'_, '_>) {
+    if part.claims.is_empty() {
+        return;
+    }
+    let (ordinal, pod) = at;
+    let owner = part.delete_claims_with_set;
+    let owners = [owner_reference(id, turn), pod_reference(pod, turn)];
+    let owner = owner.then(|| owners[0].clone()).flatten();
     for key in keys(id, part, ordinal, turn) {
-        let owner = owner_reference(id, turn).filter(|_| part.delete_claims_with_set);
-        set_owner((id, part), &key, owner, turn);
+        set_owner((id, part), &key, &owners, owner.as_ref(), turn);
     }
 }
 
@@ -174,75 +180,95 @@ pub fn condemn(
     condemned: &[(i64, PodId)],
     turn: &mut Turn<'_, '_>,
 ) {
+    if !part.delete_claims_with_pod {
+        for at in condemned {
+            keep(id, part, *at, turn);
+        }
+        return;
+    }
     for (ordinal, pod) in condemned {
+        let owners = [owner_reference(id, turn), pod_reference(*pod, turn)];
         for key in keys(id, part, *ordinal, turn) {
-            let owner = if part.delete_claims_with_pod {
-                pod_reference(*pod, turn)
-            } else {
-                owner_reference(id, turn).filter(|_| part.delete_claims_with_set)
-            };
-            set_owner((id, part), &key, owner, turn);
+            set_owner((id, part), &key, &owners, owners[1].as_ref(), turn);
         }
     }
 }
 
-/// An owner's reference to a pod.
+/// A controller's reference to a pod.
 pub fn pod_reference(pod: PodId, turn: &Turn<'_, '_>) -> Option<Value> {
     let name = turn.store.pod(pod)?.name.text(turn.ctx.symbols);
     let uid = pod_uid(pod, turn.store, turn.ctx.symbols)?;
     Some(Value::object([
         ("apiVersion", Value::from("v1")),
+        ("blockOwnerDeletion", true.into()),
+        ("controller", true.into()),
         ("kind", "Pod".into()),
         ("name", name.into()),
         ("uid", Value::String(uid)),
     ]))
 }
 
-/// Replaces the references to sets and pods; one to another controller is left alone.
+/// Gives a claim the owner that the retention policy asks for. A claim of an earlier set or pod of the
+/// name is left alone, and one that somebody else controls has none of `owners`, the set and the pod.
+/// Source: `stateful_set_utils.go` (`isClaimOwnerUpToDate`, `updateClaimOwnerRefForSetAndPod`).
 fn set_owner(
     (id, part): (ReplicaSetId, &StatefulSetPart),
     key: &DocumentKey,
-    owner: Option<Value>,
+    owners: &[Option<Value>; 2],
+    owner: Option<&Value>,
     turn: &mut Turn<'_, '_>,
 ) {
     let path = ["metadata", "ownerReferences"];
     let Some(document) = turn.store.documents().get(key) else {
         return;
     };
-    let ours =
-        |reference: &&Value| matches!(read::text(reference, &["kind"]), "StatefulSet" | "Pod");
+    let same =
+        |field, one: &Value, two: &Value| read::text(one, &[field]) == read::text(two, &[field]);
+    let ours = |reference: &Value| {
+        let named = |own: &&Value| {
+            ["apiVersion", "kind", "name"]
+                .iter()
+                .all(|field| same(field, own, reference))
+        };
+        owners.iter().flatten().find(named)
+    };
     let written = read::list(&document.value, &path);
-    if written
-        .iter()
-        .any(|reference| !ours(&reference) && read::truth(reference, &["controller"]))
-    {
-        if let Some(row) = turn.store.replica_set(id)
-            && (part.delete_claims_with_set || part.delete_claims_with_pod)
-        {
-            let text = format!(
-                "PersistentVolumeClaim {} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim",
-                key.name
-            );
-            let object = ("StatefulSet", row.namespace, Name::plain(row.name));
-            let message = Message::Text(text.into());
-            turn.warning(
-                object,
-                "statefulset-controller",
-                "ConflictingController",
-                message,
-            );
-        }
+    let is_stale =
+        |reference: &Value| ours(reference).is_some_and(|own| !same("uid", own, reference));
+    if written.iter().any(is_stale) {
         return;
     }
-    let mut wanted: Vec<Value> = written
+    let (mine, mut wanted): (Vec<Value>, Vec<Value>) = written
         .iter()
-        .filter(|reference| !ours(reference))
         .cloned()
-        .collect();
-    wanted.extend(owner);
-    if wanted == written {
+        .partition(|reference| ours(reference).is_some());
+    let controls = |reference: &Value| read::truth(reference, &["controller"]);
+    let conflicts =
+        (part.delete_claims_with_set || part.delete_claims_with_pod) && wanted.iter().any(controls);
+    let owner = owner.filter(|_| !conflicts);
+    let settled = match (mine.as_slice(), owner) {
+        ([], None) => true,
+        ([one], Some(owner)) => controls(one) && same("uid", one, owner),
+        _ => false,
+    };
+    if conflicts && let Some(row) = turn.store.replica_set(id) {
+        let text = format!(
+            "PersistentVolumeClaim {} has a conflicting OwnerReference that acts as a manging controller, the retention policy is ignored for this claim",
+            key.name
+        );
+        let object = ("StatefulSet", row.namespace, Name::plain(row.name));
+        let message = Message::Text(text.into());
+        turn.warning(
+            object,
+            "statefulset-controller",
+            "ConflictingController",
+            message,
+        );
+    }
+    if settled {
         return;
     }
+    wanted.extend(owner.cloned());
     turn.store.change_document(key, |value| {
         if wanted.is_empty() {
             value.remove_path(&path);

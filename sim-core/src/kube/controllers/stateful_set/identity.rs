@@ -1,9 +1,13 @@
 //! What makes one pod of a set differ from the next: name, labels, host name, claims.
 //! Source: `pkg/controller/statefulset/stateful_set_utils.go`.
 
+use std::sync::Arc;
+
+use crate::base::arrange::Arrange;
+use crate::base::symbol::Symbol;
 use crate::kube::apiserver::workload::keep_template;
-use crate::kube::rows::ReplicaSetId;
 use crate::kube::rows::stateful_set::StatefulSetPart;
+use crate::kube::rows::{PodId, ReplicaSetId};
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
@@ -35,15 +39,12 @@ pub fn template(
     );
     let pod = format!("{set}-{ordinal}");
     let mut document = Value::clone(&turn.store.template(base).document);
-    let labels = [
-        ("apps.kubernetes.io/pod-index", ordinal.to_string()),
-        (
-            "controller-revision-hash",
-            turn.ctx.symbols.text(revision).to_owned(),
-        ),
-        ("statefulset.kubernetes.io/pod-name", pod.clone()),
-    ];
-    for (label, value) in labels {
+    let revision = turn.ctx.symbols.text(revision);
+    document.set_path(
+        &["metadata", "labels", "controller-revision-hash"],
+        revision.into(),
+    );
+    for (label, value) in labels(&set, ordinal) {
         document.set_path(&["metadata", "labels", label], value.into());
     }
     document.set_path(&["spec", "hostname"], pod.into());
@@ -52,6 +53,47 @@ pub fn template(
     }
     mount(part, &set, ordinal, &mut document);
     keep_template(&document, &namespace, turn)
+}
+
+/// Labels that say which pod of a set one is.
+fn labels(set: &str, ordinal: i64) -> [(&'static str, String); 2] {
+    [
+        ("apps.kubernetes.io/pod-index", ordinal.to_string()),
+        (
+            "statefulset.kubernetes.io/pod-name",
+            format!("{set}-{ordinal}"),
+        ),
+    ]
+}
+
+/// Puts back the labels of a pod's identity. Whether there was need to.
+/// Source: `stateful_set_utils.go` (`identityMatches`, `updateIdentity`).
+pub fn restore(set: Symbol, ordinal: i64, pod: PodId, turn: &mut Turn<'_, '_>) -> bool {
+    let Some(row) = turn.store.pod(pod) else {
+        return false;
+    };
+    let mut template = (**turn.store.template(row.template)).clone();
+    let wanted = labels(turn.ctx.symbols.text(set), ordinal);
+    let mut found = template.labels.to_vec();
+    found.retain(|(key, _)| wanted.iter().all(|(label, _)| **key != **label));
+    found.extend(
+        wanted
+            .iter()
+            .map(|(key, text)| ((*key).into(), text.as_str().into())),
+    );
+    found.arrange();
+    if *found == *template.labels {
+        return false;
+    }
+    template.labels = found.into();
+    let mut document = Value::clone(&template.document);
+    for (label, text) in wanted {
+        document.set_path(&["metadata", "labels", label], text.into());
+    }
+    template.document = Arc::new(document);
+    let template = turn.store.intern_template(template);
+    turn.store.set_pod_template(pod, template);
+    true
 }
 
 /// Volumes of the claims; one of the template with a claim's name gives way.
