@@ -268,7 +268,7 @@ pub fn class(template: &PodTemplate) -> QosClass {
 }
 
 /// The pod's own group.
-fn pod_group(template: &PodTemplate, settings: &ResourceSettings) -> GroupSettings {
+pub fn pod_group(template: &PodTemplate, settings: &ResourceSettings) -> GroupSettings {
     let class = class(template);
     let mut group = GroupSettings {
         pids_limit: (settings.pod_pids_limit > 0).then_some(settings.pod_pids_limit),

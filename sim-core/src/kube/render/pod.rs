@@ -23,6 +23,7 @@ use conditions::{conditions, is_rejected};
 use super::{View, address, object, text_map, text_or_null, time, time_s, uid, uid_text};
 
 mod conditions;
+mod sizes;
 
 /// The pod, complete.
 pub fn render(view: &View<'_>, id: PodId) -> Value {
@@ -284,6 +285,16 @@ fn status(
         let mounted = with_mounts(list, read::list(spec, &[which]));
         with_sizes(mounted, from, &allocated, &actual)
     };
+    let (granted, whole) = if row.flags.has(PodFlags::ACKNOWLEDGED) && !is_rejected {
+        let known = details.aside.sizes.as_ref();
+        let (allocated, actual) = known.map_or((row.template, row.template), |known| {
+            (known.allocated, known.actual)
+        });
+        let template = |id| view.store.template(id);
+        sizes::of_pod(view, (row, details), template(allocated), template(actual))
+    } else {
+        (Value::Null, Value::Null)
+    };
     let generation = i64::from(view.store.generation(id));
     let names = |containers: &[crate::api::kube::container::Container]| {
         containers
@@ -292,6 +303,7 @@ fn status(
             .collect::<Vec<_>>()
     };
     object([
+        ("allocatedResources", granted),
         ("conditions", conditions(row, template, details, generation)),
         (
             "containerStatuses",
@@ -355,6 +367,7 @@ fn status(
             "reason",
             details.aside.reason.map_or(Value::Null, Value::from),
         ),
+        ("resources", whole),
         ("startTime", details.started.map_or(Value::Null, time)),
     ])
 }
