@@ -198,37 +198,49 @@ fn job(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
             causes.push(cause("spec.completions", invalid(shown, why)));
         }
     }
-    // Until a suspended job has started, where and how its pods run may still be decided.
+    // While a suspended job has not started, where its pods run and how large they are may still be
+    // decided. Sources: `pkg/registry/batch/job/strategy.go` (`shouldAllowMutablePodTemplate`),
+    // `pkg/apis/batch/validation/validation.go` (`validatePodTemplateUpdate`).
     let open = old.path(&["spec", "suspend"]).and_then(Value::as_bool) == Some(true)
         && old.path(&["status", "startTime"]).is_none();
+    let template: &[&str] = if open {
+        &["spec", "template", "spec"]
+    } else {
+        &["spec", "template"]
+    };
     let fixed = |value: &Value| {
-        let mut template = value
-            .path(&["spec", "template"])
-            .cloned()
-            .unwrap_or_default();
-        if open {
-            for path in [
-                &["spec", "nodeSelector"][..],
-                &["spec", "tolerations"],
-                &["spec", "schedulingGates"],
-                &["spec", "affinity", "nodeAffinity"],
-                &["metadata", "labels"],
-                &["metadata", "annotations"],
-            ] {
-                template.remove_path(path);
-            }
-            let containers = template
-                .path_mut(&["spec", "containers"])
-                .and_then(Value::as_list_mut);
+        let mut fixed = value.path(template).cloned().unwrap_or_default();
+        if !open {
+            return fixed;
+        }
+        for path in [
+            &["nodeSelector"][..],
+            &["tolerations"],
+            &["schedulingGates"],
+            &["affinity", "nodeAffinity"],
+        ] {
+            fixed.remove_path(path);
+        }
+        if fixed
+            .get("affinity")
+            .and_then(Value::as_map)
+            .is_some_and(|map| map.is_empty())
+        {
+            fixed.remove("affinity");
+        }
+        for list in ["containers", "initContainers"] {
+            let containers = fixed.path_mut(&[list]).and_then(Value::as_list_mut);
             for container in containers.into_iter().flatten() {
                 container.remove("resources");
             }
         }
-        template
+        fixed
     };
     if fixed(old) != fixed(new) {
-        let shown = new.path(&["spec", "template"]);
-        causes.push(cause("spec.template", invalid(shown, IMMUTABLE)));
+        causes.push(cause(
+            template.join("."),
+            invalid(new.path(template), IMMUTABLE),
+        ));
     }
 }
 

@@ -21,7 +21,7 @@ use crate::manifest::value::Value;
 use super::template::build;
 
 /// Finishes an object before it is stored: what the server's own strategies fill in.
-/// Source: `pkg/registry/batch/job/strategy.go`, `pkg/apis/core/v1/defaults.go`.
+/// Source: `pkg/registry/batch/job/strategy.go`, `pkg/apis/{batch,core}/v1/defaults.go`.
 pub fn prepare(kind: &Kind, key: &DocumentKey, value: &mut Value, turn: &Turn<'_, '_>) {
     match kind.kind {
         "Job" if !read::truth(value, &["spec", "manualSelector"]) => {
@@ -63,6 +63,16 @@ pub fn prepare(kind: &Kind, key: &DocumentKey, value: &mut Value, turn: &Turn<'_
             }
         }
         _ => {}
+    }
+    // Those of the template, with what was added to them.
+    // Sources: `SetDefaults_Job` and `SetDefaults_ReplicationController` of `pkg/apis`.
+    let own = ["metadata", "labels"];
+    if matches!(kind.kind, "Job" | "ReplicationController")
+        && read::text_map(value.path(&own)).is_empty()
+        && let Some(labels) = value.path(&["spec", "template", "metadata", "labels"])
+    {
+        let labels = labels.clone();
+        value.set_path(&own, labels);
     }
 }
 

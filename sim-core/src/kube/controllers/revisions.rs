@@ -10,6 +10,7 @@ use crate::kube::render::{uid, uid_text};
 use crate::kube::rows::ReplicaSetId;
 use crate::kube::rows::read;
 use crate::kube::rows::stateful_set::Revision;
+use crate::kube::rows::workload::OwnerKind;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::template::TemplateId;
 use crate::kube::turn::Turn;
@@ -251,9 +252,16 @@ pub fn trim(
         .map(|revision| revision.name)
         .filter(|name| !live.contains(name))
         .collect();
-    let excess = idle
-        .len()
-        .saturating_sub(usize::try_from(limit.max(0)).unwrap_or(usize::MAX));
+    let row = turn.store.replica_set(id);
+    // A DaemonSet counts all but the newest, a StatefulSet those that nothing lives on.
+    // Sources: `pkg/controller/daemon/update.go` (`cleanupHistory`),
+    // `pkg/controller/statefulset/stateful_set_control.go` (`truncateHistory`).
+    let counted = match row.map(|row| row.kind) {
+        Some(OwnerKind::DaemonSet) => revisions.len().saturating_sub(1),
+        _ if limit < 0 => 0,
+        _ => idle.len(),
+    };
+    let excess = counted.saturating_sub(usize::try_from(limit.max(0)).unwrap_or(usize::MAX));
     for name in idle.into_iter().take(excess) {
         revisions.retain(|revision| revision.name != name);
         if let Some(key) = key(id, name, turn) {

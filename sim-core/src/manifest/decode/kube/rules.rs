@@ -284,7 +284,7 @@ fn stateful_set(spec: &Field<'_>, scribe: &Scribe) {
     for key in ["whenDeleted", "whenScaled"] {
         one_of(&retention.peek(key), &["Retain", "Delete"], scribe);
     }
-    for key in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+    for key in ["replicas", "minReadySeconds"] {
         natural(&spec.peek(key), scribe);
     }
     natural(&spec.peek("ordinals").peek("start"), scribe);
