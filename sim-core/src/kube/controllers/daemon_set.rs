@@ -4,6 +4,7 @@
 pub mod placement;
 pub mod update;
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
@@ -14,7 +15,7 @@ use crate::base::time::SimDuration;
 use crate::kube::event::{Event, Key};
 use crate::kube::limiter::Limiter;
 use crate::kube::rows::daemon_set::DaemonSetPart;
-use crate::kube::rows::pod::{Phase, PodCondition, PodFlags, PodRow};
+use crate::kube::rows::pod::{Phase, PodFlags, PodRow};
 use crate::kube::rows::workload::{Part, ReplicaSetRow};
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::selector::label;
@@ -184,7 +185,7 @@ impl DaemonSetController {
         if count <= 1 {
             return count;
         }
-        running.arrange_by_key(|pod| order(*pod, turn));
+        running.arrange_by(|one, two| order(*one, *two, turn));
         if pass.surge() == 0 {
             delete.extend(running.into_iter().skip(1));
             return count;
@@ -302,7 +303,7 @@ impl DaemonSetController {
             *desired += i64::from(wanted);
             let mut pods = pass.pods.get(node).cloned().unwrap_or_default();
             pods.retain(|pod| turn.store.pod(*pod).is_some());
-            let Some(oldest) = pods.into_iter().min_by_key(|pod| order(*pod, turn)) else {
+            let Some(oldest) = pods.into_iter().min_by(|one, two| order(*one, *two, turn)) else {
                 continue;
             };
             if !wanted {
@@ -468,14 +469,19 @@ fn alive(pod: PodId, turn: &Turn<'_, '_>) -> Option<PodRow> {
         .copied()
 }
 
-/// Scheduled ones before others, then the oldest.
-fn order(pod: PodId, turn: &Turn<'_, '_>) -> (bool, u32, u32, PodId) {
-    let row = turn.store.pod(pod);
-    let details = turn.store.pod_details(pod);
-    (
-        row.is_none_or(|row| row.node.is_none()),
-        details.transitions_s[PodCondition::Scheduled as usize],
-        row.map_or(0, |row| row.created_s),
-        pod,
-    )
+/// Bound ones before others, then the oldest, then by name.
+/// Source: `daemon_controller.go` (`podByCreationTimestampAndPhase`).
+fn order(one: PodId, two: PodId, turn: &Turn<'_, '_>) -> Ordering {
+    let age = |pod| {
+        let row = turn.store.pod(pod);
+        row.map_or((true, 0), |row| (row.node.is_none(), row.created_s))
+    };
+    let name = |pod| {
+        turn.store
+            .pod(pod)
+            .map(|row| row.name.text(turn.ctx.symbols))
+    };
+    age(one)
+        .cmp(&age(two))
+        .then_with(|| name(one).cmp(&name(two)))
 }

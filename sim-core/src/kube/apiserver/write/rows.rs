@@ -120,10 +120,16 @@ pub(super) fn update_deployment(
 ) {
     let template = template_id(&spec.template, value.path(&["spec", "template"]), key, turn);
     let knobs = knobs(spec);
+    // What was copied to a ReplicaSet stays there. Source:
+    // `pkg/controller/deployment/util/deployment_util.go` (`copyDeploymentAnnotationsToReplicaSet`).
+    let annotations = |value: &Value| read::text_map(value.path(&["metadata", "annotations"]));
+    let (old, new) = (turn.store.documents().get(key), annotations(value));
+    let old = old.map(|document| annotations(&document.value));
+    let lost = old.is_some_and(|old| old.keys().any(|name| !new.contains_key(name)));
     let newest = turn
         .store
         .deployment(id)
-        .filter(|row| row.template != template)
+        .filter(|row| lost || row.template != template)
         .and_then(|row| {
             let is_newest = |set: &&ReplicaSetId| {
                 let set = turn.store.replica_set(**set);
