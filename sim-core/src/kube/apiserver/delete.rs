@@ -133,16 +133,18 @@ impl ApiServer {
             graph::orphan(&uid, turn);
             orphan(row, turn);
         }
-        if is_held {
+        // Its dependents go all the same, and then its finalizers are waited for.
+        if is_held && !(has_row && propagation == Propagation::Foreground) {
             hold(key, turn);
             return;
         }
         if propagation == Propagation::Foreground
             && let RowReference::Deployment(id) = row
-            && (turn
-                .store
-                .deployment(id)
-                .is_some_and(|row| !row.replica_sets.is_empty())
+            && (is_held
+                || turn
+                    .store
+                    .deployment(id)
+                    .is_some_and(|row| !row.replica_sets.is_empty())
                 || graph::is_blocked(key, turn))
         {
             foreground_deployment(id, key, turn);

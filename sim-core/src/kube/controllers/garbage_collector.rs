@@ -57,7 +57,7 @@ impl GarbageCollector {
                 namespace: turn.ctx.symbols.text(row.namespace).into(),
                 name: turn.ctx.symbols.text(row.name).into(),
             };
-            if graph::is_blocked(&key, turn) {
+            if is_kept(&key, turn) {
                 return;
             }
             turn.store.remove_document(&key);
@@ -94,7 +94,7 @@ impl GarbageCollector {
                 .replica_set(id)
                 .map(|row| super::stateful_set::key(row, turn));
             if let Some(key) = key {
-                if graph::is_blocked(&key, turn) {
+                if is_kept(&key, turn) {
                     return;
                 }
                 turn.store.remove_document(&key);
@@ -137,4 +137,10 @@ impl GarbageCollector {
             turn.store.mark_terminating(*pod, None, now);
         }
     }
+}
+
+/// Whether an object that goes in the foreground has finalizers or dependents still.
+fn is_kept(key: &DocumentKey, turn: &Turn<'_, '_>) -> bool {
+    let document = turn.store.documents().get(key);
+    document.is_some_and(|document| is_held(&document.value)) || graph::is_blocked(key, turn)
 }

@@ -17,7 +17,7 @@ use crate::kube::rows::service::ServiceRow;
 use crate::kube::rows::workload::{Amount, DeploymentRow, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, ReplicaSetId, ServiceId, read};
 use crate::kube::selector::Selector;
-use crate::kube::store::document::DocumentKey;
+use crate::kube::store::document::{Document, DocumentKey, RowReference};
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
@@ -232,7 +232,17 @@ pub(super) fn update_replica_set(
         ));
     }
     let (owned, own_template) = (row.owner.is_some(), row.template);
-    let made = turn.store.documents().get(key).is_none();
+    // One that a Deployment made gets a document for what its row has no place for.
+    let differs =
+        |field: &str| parsed.value.path(&["metadata", field]) != current.path(&["metadata", field]);
+    let (created, generation) = (row.created, row.generation);
+    let mut made = turn.store.documents().get(key).is_none();
+    if made && (differs("finalizers") || differs("ownerReferences")) {
+        made = false;
+        let mut document = Document::new(Value::map(), generation, created, turn.store.bump());
+        document.row = RowReference::ReplicaSet(id);
+        turn.store.documents_mut().insert(key.clone(), document);
+    }
     let mut described = false;
     for field in ["labels", "annotations"] {
         let of = |object: &Value| read::text_map(object.path(&["metadata", field]));
@@ -241,7 +251,7 @@ pub(super) fn update_replica_set(
             continue;
         }
         described = true;
-        if made {
+        if made || turn.store.kept(id, field).is_some() {
             turn.store.keep(id, field, text_map(&wanted));
         }
         turn.store.write_replica_set(id, false, |row| {
@@ -305,13 +315,20 @@ pub(super) fn update_replica_set(
     Ok(changed || described || marked)
 }
 
-/// Whether a ReplicaSet that is being deleted has lost its last finalizer.
-pub(super) fn is_released(key: &DocumentKey, turn: &Turn<'_, '_>) -> bool {
-    let set = find_replica_set(&key.namespace, &key.name, turn);
-    let set = set.and_then(|id| turn.store.replica_set(id));
+/// Whether a ReplicaSet that is being deleted has lost its last finalizer; the garbage collector looks
+/// at one that waits for its pods.
+pub(super) fn is_released(key: &DocumentKey, turn: &mut Turn<'_, '_>) -> bool {
     let document = turn.store.documents().get(key);
-    document.is_some_and(|document| document.deletion.is_some() && !is_held(&document.value))
-        && set.is_some_and(|set| !set.foreground)
+    let goes =
+        document.is_some_and(|document| document.deletion.is_some() && !is_held(&document.value));
+    let set = find_replica_set(&key.namespace, &key.name, turn);
+    let waits = set
+        .and_then(|id| turn.store.replica_set(id))
+        .is_some_and(|set| set.foreground);
+    if waits {
+        turn.store.owners_changed();
+    }
+    goes && !waits
 }
 
 fn text_map(map: &SortedMap<Arc<str>, Arc<str>>) -> Value {

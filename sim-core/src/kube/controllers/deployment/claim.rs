@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base::name::Name;
 use crate::des::notice::Detail;
+use crate::kube::apiserver::delete::{hold, is_held};
 use crate::kube::apiserver::workload::source;
 use crate::kube::rows::workload::{DeploymentRow, OwnerKind, ReplicaSetRow};
 use crate::kube::rows::{DeploymentId, ReplicaSetId, read};
@@ -227,10 +228,15 @@ fn note(word: &'static str, set: ReplicaSetId, turn: &mut Turn<'_, '_>) {
     }
 }
 
-/// Removes a ReplicaSet, and the document of one that somebody wrote and a Deployment took over.
+/// Removes a ReplicaSet, and its document, if it has one; finalizers keep it.
 pub fn remove(set: ReplicaSetId, turn: &mut Turn<'_, '_>) {
     if let Some(row) = turn.store.replica_set(set) {
         let key = key(row, turn);
+        let document = turn.store.documents().get(&key);
+        if document.is_some_and(|document| is_held(&document.value)) {
+            hold(&key, turn);
+            return;
+        }
         turn.store.remove_document(&key);
     }
     turn.store.remove_replica_set(set);

@@ -304,11 +304,15 @@ fn node(item: &Dependent, turn: &Turn<'_, '_>) -> Option<Node> {
     match item {
         Dependent::Document(key) => {
             let document = turn.store.documents().get(key)?;
+            let set = match document.row {
+                RowReference::ReplicaSet(id) => turn.store.replica_set(id),
+                _ => None,
+            };
             Some(Node {
                 uid: own_uid(key, document, turn),
                 namespace: key.namespace.to_string(),
                 references: list(&document.value, &REFERENCES).to_vec(),
-                owned: false,
+                owned: set.is_some_and(|set| set.owner.is_some()),
                 goes: document.is_going(),
                 waits: waits(document, turn),
                 item: item.clone(),
