@@ -77,6 +77,11 @@ impl Heartbeats {
         self.unnoticed.len() as u64
     }
 
+    /// Whether a kubelet stands behind a node.
+    pub fn knows(&self, node: NodeId) -> bool {
+        self.by_node.contains_key(&node)
+    }
+
     /// Whether renewals of a node arrive.
     pub fn is_silent(&self, node: NodeId) -> bool {
         self.by_node
@@ -162,6 +167,7 @@ impl Heartbeats {
             created: now,
             revision: 0,
             control: setup.control,
+            by_hand: false,
             zone,
             requested: ResourceVector::default(),
         };

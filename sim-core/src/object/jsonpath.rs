@@ -35,6 +35,8 @@ enum Step {
     Index(i64),
     Slice(Option<i64>, Option<i64>, i64),
     Union(Vec<Step>),
+    /// A path of keys, as one of several.
+    Path(Vec<Step>),
     Filter(Box<Operand>, Option<(Compare, Box<Operand>)>),
 }
 
@@ -171,8 +173,16 @@ fn walk(steps: &[Step], root: Root<'_>, current: &Value) -> Result<Vec<Value>, S
     let mut found = vec![current.clone()];
     for step in steps {
         let mut next = Vec::new();
-        for value in &found {
-            take(step, root, value, &mut next)?;
+        // Of several keys each is looked up in all values before the next is.
+        // Source: `client-go/util/jsonpath/jsonpath.go` (`evalUnion`).
+        let each = match step {
+            Step::Union(steps) => steps,
+            step => std::slice::from_ref(step),
+        };
+        for step in each {
+            for value in &found {
+                take(step, root, value, &mut next)?;
+            }
         }
         if let (Step::Field(name), Keys::Required, true) = (step, root.1, next.is_empty()) {
             return Err(format!("{name} is not found"));
@@ -211,6 +221,7 @@ fn take(step: &Step, root: Root<'_>, value: &Value, out: &mut Vec<Value>) -> Res
                 out.extend(between(items, from, to)?.iter().step_by(step).cloned());
             }
         }
+        Step::Path(steps) => out.extend(walk(steps, root, value)?),
         Step::Union(steps) => {
             for step in steps {
                 take(step, root, value, out)?;
@@ -387,6 +398,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A key in quotes, or a path of keys: a dot parts them, unless a backslash is before it.
+    /// Source: `client-go/util/jsonpath/parser.go` (`parseArray`).
+    fn keys(&mut self) -> Result<Step, String> {
+        let rest = self.rest;
+        let text = self.quoted()?;
+        let raw = &rest[1..rest.len() - self.rest.len() - 1];
+        if !raw.replace("\\.", "").contains('.') {
+            return Ok(Step::Field(text));
+        }
+        let marked = raw.replace("\\.", "\0");
+        let keys = marked.split('.').filter(|key| !key.is_empty());
+        let keys = keys.map(|key| Step::Field(key.replace('\0', ".").replace('\\', "")));
+        Ok(Step::Path(keys.collect()))
+    }
+
     fn quoted(&mut self) -> Result<String, String> {
         let mut characters = self.rest.char_indices();
         let quote = characters.next().map_or('"', |(_, quote)| quote);
@@ -477,7 +503,7 @@ impl<'a> Reader<'a> {
         loop {
             self.blanks();
             let step = if self.rest.starts_with(['"', '\'']) {
-                Step::Field(self.quoted()?)
+                self.keys()?
             } else {
                 let inner = self.until(&[',', ']']).trim().to_owned();
                 index(&inner)?
@@ -595,7 +621,9 @@ mod tests {
             ("{.items[*].name}", "a b"),
             ("{.items[0].labels}", r#"{"x.y/z":"v"}"#),
             (r"{.items[0].labels.x\.y/z}", "v"),
-            ("{.items[0].labels['x.y/z']}", "v"),
+            (r"{.items[0].labels['x\.y/z']}", "v"),
+            ("{.items[0].labels['x.y/z']}", ""),
+            ("{.items[*]['name','n']}", "a b 1 12"),
             (
                 "{range .items[*]}{.name}{\"\\t\"}{.n}{\"\\n\"}{end}",
                 "a\t1\nb\t12\n",

@@ -524,7 +524,10 @@ fn node(object: &Value, title: String, own_age: String) -> Vec<String> {
         status,
         roles(object),
         own_age,
-        info("kubeletVersion"),
+        object
+            .str_at(&["status", "nodeInfo", "kubeletVersion"])
+            .unwrap_or("")
+            .to_owned(),
         address("InternalIP"),
         address("ExternalIP"),
         info("osImage"),

@@ -12,6 +12,8 @@ pub mod security;
 use std::sync::Arc;
 
 use crate::kube::kinds::Kind;
+use crate::kube::rows::node::TAINT_NOT_READY;
+use crate::kube::rows::read;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
 use crate::kube::volumes::claim;
@@ -32,6 +34,9 @@ pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_
         runtime_class::fill(object, turn);
         priority::fill(object, turn.store);
     }
+    if kind.kind == "Node" {
+        taint(object);
+    }
     let named = object.path(&["spec", INGRESS_CLASS_NAME]).is_some()
         || object
             .path(&["metadata", "annotations", "kubernetes.io/ingress.class"])
@@ -41,6 +46,23 @@ pub fn fill(kind: &Kind, namespace: &str, object: &mut Value, turn: &Turn<'_, '_
         && let Some(class) = claim::default_of(INGRESS_CLASSES, DEFAULT_INGRESS, turn.store)
     {
         object.set_path(&["spec", INGRESS_CLASS_NAME], (&*class).into());
+    }
+}
+
+/// A node is not ready until somebody says that it is.
+/// Source: `plugin/pkg/admission/nodetaint/admission.go`.
+fn taint(node: &mut Value) {
+    let mut taints = read::list(node, &["spec", "taints"]).to_vec();
+    let ours = |taint: &Value| {
+        read::text(taint, &["key"]) == TAINT_NOT_READY
+            && read::text(taint, &["effect"]) == "NoSchedule"
+    };
+    if !taints.iter().any(ours) {
+        let mut taint = Value::map();
+        taint.set("effect", "NoSchedule".into());
+        taint.set("key", TAINT_NOT_READY.into());
+        taints.push(taint);
+        node.set_path(&["spec", "taints"], Value::list(taints));
     }
 }
 

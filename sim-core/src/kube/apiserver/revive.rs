@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use crate::api::kube::object::KubeSpec;
 use crate::base::id::Id;
+use crate::base::name::Name;
 use crate::base::quantity::Quantity;
 use crate::base::resources::ResourceVector;
 use crate::base::symbol::Symbol;
-use crate::base::time::{EPOCH_UNIX_SECONDS, SimTime};
-use crate::kube::heartbeat::{healthy, zone_key};
+use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
+use crate::kube::event::Event;
+use crate::kube::heartbeat::{healthy, tick_after, zone_key};
 use crate::kube::kinds::KINDS;
 use crate::kube::rows::node::{ConditionStatus, NodeCondition, NodeRow};
 use crate::kube::rows::pod::{NO_POD, POD_CONDITIONS, PodCondition};
@@ -20,6 +22,7 @@ use crate::kube::rows::read;
 use crate::kube::rows::workload::{Part, WorkloadCondition};
 use crate::kube::rows::{NodeId, PodId, ReplicaSetId};
 use crate::kube::store::document::{Document, DocumentKey, RowReference};
+use crate::kube::store::events::Message;
 use crate::kube::store::pods::Restored;
 use crate::kube::turn::Turn;
 use crate::manifest::decode::kube::decode_value;
@@ -27,11 +30,57 @@ use crate::manifest::value::Value;
 
 use super::template::labels;
 
+/// Time that a node has before its kubelet must have said how it is.
+/// Source: `pkg/controller/nodelifecycle/config/v1alpha1/defaults.go` (`NodeStartupGracePeriod`).
+const STARTUP_GRACE: SimDuration = SimDuration::from_secs(60);
+
 /// Makes rows of the nodes that no machine stands for.
 pub fn nodes(turn: &mut Turn<'_, '_>) {
     for key in bare("Node", turn) {
-        node(&key, turn);
+        node(&key, stand_in, turn);
     }
+}
+
+/// Makes a row of a node that somebody has written by hand. No kubelet posts anything of it: it has what
+/// its status says, and in time the node lifecycle controller says that nobody has.
+///
+/// Not modelled: a range of addresses for its pods.
+pub fn by_hand(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+    node(key, unsaid, turn);
+    let Some(name) = turn.ctx.symbols.get(&key.name) else {
+        return;
+    };
+    let plain = Name::plain(name);
+    let text = Message::Names(
+        "Node {} event: Registered Node {} in Controller",
+        plain,
+        plain,
+    );
+    let object = ("Node", Symbol::EMPTY, plain);
+    turn.normal(object, "node-controller", "RegisteredNode", text);
+    if let Some(node) = turn.store.node_named(name) {
+        let period = turn.settings.node_monitor_period;
+        let said = turn.store.node(node).is_some_and(NodeRow::has_conditions);
+        let at = if said {
+            let seen = tick_after(turn.now(), period);
+            tick_after(seen + turn.settings.node_monitor_grace_period, period)
+        } else {
+            tick_after(turn.now() + STARTUP_GRACE, period)
+        };
+        turn.at(at, Event::NodeCheck(node));
+    }
+}
+
+/// A node of which nothing is known.
+fn unsaid(name: &str, turn: &mut Turn<'_, '_>) -> NodeRow {
+    let mut row = stand_in(name, turn);
+    row.by_hand = true;
+    (row.capacity, row.allocatable) = (ResourceVector::new(), ResourceVector::new());
+    for condition in &mut row.conditions {
+        condition.status = ConditionStatus::Unknown;
+        (condition.reason, condition.message) = ("", "");
+    }
+    row
 }
 
 /// Documents of a kind that have no row.
@@ -74,7 +123,7 @@ fn no_machine(turn: &Turn<'_, '_>) -> crate::substrate::order::MachineId {
     Id::new(slot, NonZeroU32::MIN)
 }
 
-fn node(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
+fn node(key: &DocumentKey, blank: fn(&str, &mut Turn<'_, '_>) -> NodeRow, turn: &mut Turn<'_, '_>) {
     let Some(document) = document(key, turn) else {
         return;
     };
@@ -84,7 +133,7 @@ fn node(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     let KubeSpec::Node(spec) = &decoded.spec else {
         return;
     };
-    let mut row = stand_in(&key.name, turn);
+    let mut row = blank(&key.name, turn);
     row.labels = labels(&decoded.meta.labels);
     row.annotations = labels(&decoded.meta.annotations);
     row.zone = turn.ctx.symbols.intern(&zone_key(&row.labels));
@@ -107,7 +156,9 @@ fn node(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
             "Ready" => NodeCondition::Ready,
             _ => continue,
         };
-        row.conditions[which as usize].status = status(read::text(condition, &["status"]));
+        let mut said = healthy(turn.now())[which as usize];
+        said.status = status(read::text(condition, &["status"]));
+        row.conditions[which as usize] = said;
     }
     turn.store.documents_mut().remove(key);
     let now = turn.now();
@@ -152,6 +203,7 @@ fn stand_in(name: &str, turn: &mut Turn<'_, '_>) -> NodeRow {
         created: turn.now(),
         revision: 0,
         control: false,
+        by_hand: false,
         zone: Symbol::EMPTY,
         requested: ResourceVector::default(),
     }

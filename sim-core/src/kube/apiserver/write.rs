@@ -93,7 +93,7 @@ impl ApiServer {
         super::admission::check(kind, &key.namespace, &parsed.value, (user, who), turn)?;
         let now = turn.now();
         let mut value = parsed.value.clone();
-        if parsed.custom.as_ref().is_none_or(|custom| custom.status) {
+        if parsed.custom.as_ref().is_none_or(|custom| custom.status) && kind.kind != "Node" {
             value.remove("status");
         }
         for field in SERVERS {
@@ -128,7 +128,6 @@ impl ApiServer {
                 note("create", kind, &key.name, turn);
                 return Ok((answer(kind, &key, turn)?, read));
             }
-            // A node that no kubelet stands behind: it is stored, and no loop looks at it.
             KubeSpec::Node(_)
             | KubeSpec::Namespace
             | KubeSpec::ConfigMap
@@ -161,6 +160,9 @@ impl ApiServer {
                 deletion: None,
             },
         );
+        if kind.kind == "Node" {
+            super::revive::by_hand(&key, turn);
+        }
         workload::attach(kind.kind, &key, true, turn);
         owned(&parsed.value, turn);
         note("create", kind, &key.name, turn);

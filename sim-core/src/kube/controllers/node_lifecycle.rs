@@ -13,8 +13,8 @@ use crate::des::notice::Detail;
 use crate::kube::event::Event;
 use crate::kube::heartbeat::{Heartbeats, tick_after};
 use crate::kube::rows::node::{
-    ConditionStatus, NodeCondition, NodeRow, TAINT_NOT_READY, TAINT_UNREACHABLE,
-    TAINT_UNSCHEDULABLE,
+    ConditionStatus, NodeCondition, NodeConditionState, NodeRow, TAINT_NOT_READY,
+    TAINT_UNREACHABLE, TAINT_UNSCHEDULABLE,
 };
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::selector::label;
@@ -161,7 +161,7 @@ impl NodeLifecycle {
         let Some(row) = turn.store.node(node) else {
             return;
         };
-        let lost = row.ready() != ConditionStatus::True;
+        let lost = row.has_conditions() && row.ready() != ConditionStatus::True;
         let tainted = row.has_taint(TAINT_UNREACHABLE, TaintEffect::NoExecute)
             || row.has_taint(TAINT_NOT_READY, TaintEffect::NoExecute);
         let queued = self.zones.values().any(|zone| zone.queue.contains(&node));
@@ -204,19 +204,33 @@ impl NodeLifecycle {
             heartbeats.forget(node);
             return;
         };
-        if !heartbeats.is_silent(node) || row.ready() == ConditionStatus::Unknown {
+        if !heartbeats.knows(node) {
+            match (row.has_conditions(), row.ready()) {
+                (false, _) => self.mark_never(node, turn),
+                (true, ConditionStatus::Unknown) => return,
+                (true, _) => self.mark_lost(node, heartbeats, turn),
+            }
+        } else if !heartbeats.is_silent(node) || row.ready() == ConditionStatus::Unknown {
             return;
-        }
-        // The grace period may have been changed meanwhile, or the node spoke in between.
-        if let Some(due) = heartbeats.detection(node, turn).filter(|due| *due > now) {
+        } else if let Some(due) = heartbeats.detection(node, turn).filter(|due| *due > now) {
+            // The grace period may have been changed meanwhile, or the node spoke in between.
             turn.at(due, Event::NodeCheck(node));
             return;
+        } else {
+            self.mark_lost(node, heartbeats, turn);
         }
-        self.mark_lost(node, heartbeats, turn);
         // In the same tick, after the other nodes of this tick.
         if self.ticks.insert(now) {
             turn.after(SimDuration::ZERO, Event::MonitorTick);
         }
+    }
+
+    /// Nobody has said of a node how it is.
+    fn mark_never(&self, node: NodeId, turn: &mut Turn<'_, '_>) {
+        let row = turn.store.node(node).expect("checked by the caller");
+        let (mut conditions, heartbeat) = (row.conditions, row.created);
+        silence(&mut conditions, turn.now());
+        turn.store.set_node_conditions(node, conditions, heartbeat);
     }
 
     fn mark_lost(&mut self, node: NodeId, heartbeats: &mut Heartbeats, turn: &mut Turn<'_, '_>) {
@@ -228,12 +242,7 @@ impl NodeLifecycle {
             row.ready() == ConditionStatus::True,
         );
         let mut conditions = row.conditions;
-        for condition in &mut conditions {
-            condition.status = ConditionStatus::Unknown;
-            condition.reason = "NodeStatusUnknown";
-            condition.message = "Kubelet stopped posting node status.";
-            condition.transition = now;
-        }
+        silence(&mut conditions, now);
         let rule = Rule {
             key: "node-monitor-grace-period",
             value: turn.settings.node_monitor_grace_period,
@@ -379,6 +388,7 @@ impl NodeLifecycle {
                 release(node, turn);
                 return;
             }
+            ConditionStatus::Unknown if !row.has_conditions() => return,
             ConditionStatus::Unknown => (TAINT_UNREACHABLE, TAINT_NOT_READY),
             ConditionStatus::False => (TAINT_NOT_READY, TAINT_UNREACHABLE),
         };
@@ -462,7 +472,10 @@ impl NodeLifecycle {
         };
         let mut wanted: Vec<&str> = CONDITION_TAINTS
             .iter()
-            .filter(|(condition, status, _)| row.conditions[*condition as usize].status == *status)
+            .filter(|(condition, status, _)| {
+                let condition = row.conditions[*condition as usize];
+                condition.status == *status && !condition.reason.is_empty()
+            })
             .map(|(_, _, key)| *key)
             .collect();
         if row.unschedulable {
@@ -504,6 +517,23 @@ impl NodeLifecycle {
                 detail,
             );
         }
+    }
+}
+
+/// What a kubelet does not say any more, or has never said.
+/// Source: as above (`tryUpdateNodeHealth`).
+fn silence(conditions: &mut [NodeConditionState], now: SimTime) {
+    for condition in conditions {
+        (condition.reason, condition.message) = if condition.reason.is_empty() {
+            (
+                "NodeStatusNeverUpdated",
+                "Kubelet never posted node status.",
+            )
+        } else {
+            ("NodeStatusUnknown", "Kubelet stopped posting node status.")
+        };
+        condition.status = ConditionStatus::Unknown;
+        condition.transition = now;
     }
 }
 

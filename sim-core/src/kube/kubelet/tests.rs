@@ -115,6 +115,7 @@ impl Rig {
             pods: 0,
             created: SimTime::ZERO,
             revision: 0,
+            by_hand: false,
             control: false,
             images: Arc::default(),
             zone: Symbol::EMPTY,

@@ -94,7 +94,10 @@ fn status(view: &View<'_>, (id, row): (NodeId, &NodeRow), name: &str) -> Value {
         (NodeCondition::PidPressure, "PIDPressure"),
         (NodeCondition::Ready, "Ready"),
     ];
-    let conditions = kinds.map(|(which, kind)| {
+    let said = kinds
+        .into_iter()
+        .filter(|(which, _)| !row.conditions[*which as usize].reason.is_empty());
+    let conditions = said.map(|(which, kind)| {
         let condition = row.conditions[which as usize];
         object([
             ("lastHeartbeatTime", time(heartbeat)),
@@ -105,6 +108,10 @@ fn status(view: &View<'_>, (id, row): (NodeId, &NodeRow), name: &str) -> Value {
             ("type", kind.into()),
         ])
     });
+    let conditions: Vec<Value> = conditions.collect();
+    if row.by_hand {
+        return by_hand(view, row, conditions);
+    }
     let address =
         |kind: &str, address: &str| object([("address", address.into()), ("type", kind.into())]);
     let mut addresses = Vec::new();
@@ -148,7 +155,7 @@ fn status(view: &View<'_>, (id, row): (NodeId, &NodeRow), name: &str) -> Value {
         ("addresses", Value::list(addresses)),
         ("allocatable", allocatable),
         ("capacity", resources(view, &row.capacity)),
-        ("conditions", Value::list(conditions.to_vec())),
+        ("conditions", Value::list(conditions)),
         (
             "daemonEndpoints",
             object([("kubeletEndpoint", object([("Port", Value::Int(10250))]))]),
@@ -157,6 +164,49 @@ fn status(view: &View<'_>, (id, row): (NodeId, &NodeRow), name: &str) -> Value {
         ("nodeInfo", info),
         ("volumesAttached", attached(view, id)),
         ("volumesInUse", in_use(view, id)),
+    ])
+}
+
+/// Status of a node of which no kubelet has ever said anything.
+fn by_hand(view: &View<'_>, row: &NodeRow, mut conditions: Vec<Value>) -> Value {
+    const FACTS: [&str; 10] = [
+        "architecture",
+        "bootID",
+        "containerRuntimeVersion",
+        "kernelVersion",
+        "kubeProxyVersion",
+        "kubeletVersion",
+        "machineID",
+        "operatingSystem",
+        "osImage",
+        "systemUUID",
+    ];
+    // The controller asks for readiness first.
+    if let Some(last) = conditions.pop() {
+        conditions.insert(0, last);
+    }
+    let stated = |amounts| {
+        let all = resources(view, amounts);
+        let all = all.as_map().unwrap_or_default().iter();
+        let own = all.filter(|(_, amount)| amount.as_str() != Some("0"));
+        let own: Vec<_> = own
+            .map(|(name, amount)| (name.to_string(), amount.clone()))
+            .collect();
+        if own.is_empty() {
+            Value::Null
+        } else {
+            Value::object(own)
+        }
+    };
+    object([
+        ("allocatable", stated(&row.allocatable)),
+        ("capacity", stated(&row.capacity)),
+        ("conditions", some(conditions)),
+        (
+            "daemonEndpoints",
+            object([("kubeletEndpoint", object([("Port", Value::Int(0))]))]),
+        ),
+        ("nodeInfo", object(FACTS.map(|fact| (fact, "".into())))),
     ])
 }
 

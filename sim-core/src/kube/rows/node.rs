@@ -131,6 +131,8 @@ pub struct NodeRow {
     pub revision: u32,
     /// Whether the machine was made as part of the control plane.
     pub control: bool,
+    /// Whether somebody has written it by hand, so that no kubelet stands behind it.
+    pub by_hand: bool,
     /// Region and zone labels joined; empty when there are none.
     pub zone: Symbol,
     /// Sum of what the pods here ask for.
@@ -141,6 +143,13 @@ impl NodeRow {
     /// Value of condition Ready.
     pub const fn ready(&self) -> ConditionStatus {
         self.conditions[NodeCondition::Ready as usize].status
+    }
+
+    /// Whether somebody has said how it is.
+    pub const fn has_conditions(&self) -> bool {
+        !self.conditions[NodeCondition::Ready as usize]
+            .reason
+            .is_empty()
     }
 
     /// Whether it carries a taint with this key and effect.
