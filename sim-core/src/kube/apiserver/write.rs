@@ -7,6 +7,7 @@ pub mod pod;
 pub mod rows;
 
 use crate::api::kube::object::KubeSpec;
+use crate::api::kube::replica_set::ReplicaSet;
 use crate::api::kube::service::Service;
 use crate::api::meta::ObjectMeta;
 use crate::base::name::{SUFFIX_COUNT, push_letters};
@@ -243,13 +244,7 @@ impl ApiServer {
             _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,
             (KubeSpec::Node(_), _) => update_node(&parsed, turn),
-            (KubeSpec::ReplicaSet(spec), _) => {
-                let changed = update_replica_set(spec, &parsed, &current, turn)?;
-                if rows::is_released(&key, turn) {
-                    self.finish_document(&key, turn);
-                }
-                changed
-            }
+            (KubeSpec::ReplicaSet(spec), _) => self.update_set(spec, &parsed, &current, turn)?,
             _ => self.update_document(&parsed, turn)?,
         };
         if changed {
@@ -263,6 +258,20 @@ impl ApiServer {
             gone
         });
         Ok(Response { object, changed })
+    }
+
+    fn update_set(
+        &mut self,
+        spec: &ReplicaSet,
+        parsed: &Parsed,
+        current: &Value,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<bool, Refusal> {
+        let changed = update_replica_set(spec, parsed, current, turn)?;
+        if rows::is_released(&parsed.key, turn) {
+            self.finish_document(&parsed.key, turn);
+        }
+        Ok(changed)
     }
 
     /// PUT to the status subresource: of the object only its status is written.

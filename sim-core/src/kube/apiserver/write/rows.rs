@@ -231,18 +231,77 @@ pub(super) fn update_replica_set(
             vec![cause("spec.selector", "Invalid value: field is immutable")],
         ));
     }
-    let (owned, own_template) = (row.owner.is_some(), row.template);
-    // One that a Deployment made gets a document for what its row has no place for.
-    let differs =
-        |field: &str| parsed.value.path(&["metadata", field]) != current.path(&["metadata", field]);
-    let (created, generation) = (row.created, row.generation);
-    let mut made = turn.store.documents().get(key).is_none();
-    if made && (differs("finalizers") || differs("ownerReferences")) {
-        made = false;
-        let mut document = Document::new(Value::map(), generation, created, turn.store.bump());
-        document.row = RowReference::ReplicaSet(id);
-        turn.store.documents_mut().insert(key.clone(), document);
+    let (owned, before) = (row.owner.is_some(), row.template);
+    let made = !has_document(id, parsed, current, turn);
+    let described = describe_replica_set(id, (parsed, current), made, turn);
+    let template = template_id(
+        &spec.template,
+        parsed.value.path(&["spec", "template"]),
+        key,
+        turn,
+    );
+    let source = (owned && template != before)
+        .then(|| workload::source(template, turn))
+        .flatten();
+    let row = turn.store.replica_set(id).ok_or_else(missing)?;
+    let changed = row.replicas != i64::from(spec.replicas)
+        || row.min_ready_s != i64::from(spec.min_ready_seconds)
+        || template != before;
+    if made && template != before && turn.store.kept(id, "labels").is_none() {
+        // Those of the template that it was made from.
+        let labels = text_map(&turn.store.template(before).labels.iter().cloned().collect());
+        turn.store.keep(id, "labels", labels);
     }
+    if changed {
+        turn.store.write_replica_set(id, true, |row| {
+            row.replicas = spec.replicas.into();
+            row.min_ready_s = spec.min_ready_seconds.into();
+            row.mixed |= template != before;
+            row.template = template;
+            row.source = source.or(row.source);
+        });
+    }
+    let (marked, disowned) = write_document(parsed, owned, turn);
+    if marked && !(changed || described) {
+        turn.store
+            .write_replica_set(id, false, |row| row.stray |= disowned);
+    }
+    Ok(changed || described || marked)
+}
+
+/// Whether a ReplicaSet has a document. One that a Deployment made gets it for what its row has no place
+/// for: finalizers and other owners.
+fn has_document(
+    id: ReplicaSetId,
+    parsed: &Parsed,
+    current: &Value,
+    turn: &mut Turn<'_, '_>,
+) -> bool {
+    let key = &parsed.key;
+    if turn.store.documents().get(key).is_some() {
+        return true;
+    }
+    let differs = ["finalizers", "ownerReferences"].iter().any(|field| {
+        let path = ["metadata", field];
+        parsed.value.path(&path) != current.path(&path)
+    });
+    let row = turn.store.replica_set(id).filter(|_| differs);
+    let Some((created, generation)) = row.map(|row| (row.created, row.generation)) else {
+        return false;
+    };
+    let mut document = Document::new(Value::map(), generation, created, turn.store.bump());
+    document.row = RowReference::ReplicaSet(id);
+    turn.store.documents_mut().insert(key.clone(), document);
+    true
+}
+
+/// Writes a ReplicaSet's labels and annotations. Whether they differ.
+fn describe_replica_set(
+    id: ReplicaSetId,
+    (parsed, current): (&Parsed, &Value),
+    made: bool,
+    turn: &mut Turn<'_, '_>,
+) -> bool {
     let mut described = false;
     for field in ["labels", "annotations"] {
         let of = |object: &Value| read::text_map(object.path(&["metadata", field]));
@@ -261,36 +320,14 @@ pub(super) fn update_replica_set(
             }
         });
     }
-    let template = template_id(
-        &spec.template,
-        parsed.value.path(&["spec", "template"]),
-        key,
-        turn,
-    );
-    let source = (owned && template != own_template)
-        .then(|| workload::source(template, turn))
-        .flatten();
-    let row = turn.store.replica_set(id).ok_or_else(missing)?;
-    let (before, made_labels) = (row.template, made && template != row.template);
-    let changed = row.replicas != i64::from(spec.replicas)
-        || row.min_ready_s != i64::from(spec.min_ready_seconds)
-        || row.template != template;
-    if made_labels && turn.store.kept(id, "labels").is_none() {
-        // Those of the template that it was made from.
-        let labels = text_map(&turn.store.template(before).labels.iter().cloned().collect());
-        turn.store.keep(id, "labels", labels);
-    }
-    if changed {
-        turn.store.write_replica_set(id, true, |row| {
-            row.replicas = spec.replicas.into();
-            row.min_ready_s = spec.min_ready_seconds.into();
-            row.mixed |= row.template != template;
-            row.template = template;
-            row.source = source.or(row.source);
-        });
-    }
-    let Some(mut document) = turn.store.documents_mut().get_mut(key) else {
-        return Ok(changed || described);
+    described
+}
+
+/// Writes a ReplicaSet's document, if it has one. Whether its finalizers or owners differ, and whether
+/// its owners do.
+fn write_document(parsed: &Parsed, owned: bool, turn: &mut Turn<'_, '_>) -> (bool, bool) {
+    let Some(mut document) = turn.store.documents_mut().get_mut(&parsed.key) else {
+        return (false, false);
     };
     let mut value = parsed.value.clone();
     value.remove("status");
@@ -299,20 +336,15 @@ pub(super) fn update_replica_set(
         // The Deployment's own is its row's.
         list.retain(|owner| !read::truth(owner, &["controller"]));
     }
-    let written =
-        |field: &str| document.value.path(&["metadata", field]) != value.path(&["metadata", field]);
-    let disowned = written("ownerReferences");
-    let marked = disowned || written("finalizers");
+    let finalizers = ["metadata", "finalizers"];
+    let [disowned, marked] =
+        [owners, finalizers].map(|path| document.value.path(&path) != value.path(&path));
     document.value = value;
     drop(document);
     if disowned {
         turn.store.references_written(&parsed.value);
     }
-    if marked && !(changed || described) {
-        turn.store
-            .write_replica_set(id, false, |row| row.stray |= disowned);
-    }
-    Ok(changed || described || marked)
+    (disowned || marked, disowned)
 }
 
 /// Whether a ReplicaSet that is being deleted has lost its last finalizer; the garbage collector looks
