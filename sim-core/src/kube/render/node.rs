@@ -17,6 +17,15 @@ use super::{View, object, text_map, text_or_null, time, uid, uid_text};
 /// Version that is modelled.
 pub const VERSION: &str = "v1.36.2";
 
+/// What a kubelet of this version declares with every gate as it is by default.
+/// Source: `staging/src/k8s.io/component-helpers/nodedeclaredfeatures/features/registry.go`.
+const DECLARED: [&str; 4] = [
+    "ExtendWebSocketsToKubelet",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+];
+
 /// `metadata.uid`.
 pub fn own_uid(view: &View<'_>, row: &NodeRow) -> String {
     let name = view.symbols.text(row.name);
@@ -159,6 +168,14 @@ fn status(view: &View<'_>, (id, row): (NodeId, &NodeRow), name: &str) -> Value {
         (
             "daemonEndpoints",
             object([("kubeletEndpoint", object([("Port", Value::Int(10250))]))]),
+        ),
+        (
+            "declaredFeatures",
+            Value::list(DECLARED.map(Value::from).to_vec()),
+        ),
+        (
+            "features",
+            object([("supplementalGroupsPolicy", true.into())]),
         ),
         ("images", images(row)),
         ("nodeInfo", info),
