@@ -800,7 +800,6 @@ said-no-cluster-left = 那樣就沒有叢集可用了
 said-context-other = 使用另一個 { $flag } 的 context
 said-one-cluster = 這個主控台只有一個叢集 { $cluster } 與一位使用者 { $user }
 said-config-which = 請寫明要用哪一個：current-context、get-contexts、get-clusters、get-users、view、set-context、use-context 或 delete-context
-said-choose-profile = 請用 --profile 選擇一個
 said-no-terminal = 沒有終端機可以連上：kubectl exec { $pod } -c { $container } -- COMMAND 可在裡面執行命令，kubectl logs { $pod } -c { $container } 會印出它的輸出
 said-no-terminal-in = 容器裡沒有終端機
 said-run-attached = kubectl run 的標準輸入

@@ -264,13 +264,12 @@ pub fn run(session: &mut Session, words: &[String], input: &str) -> Output {
             };
             return Output::error(1, after("error: ", said));
         }
-        let near = crate::manifest::schema::suggest::nearest(
-            &verb,
-            VERBS.iter().map(|(name, _, _)| *name),
-        );
-        let hint = near.map_or_else(String::new, |near| {
-            format!("\n\nDid you mean this?\n\t{near}")
-        });
+        let near = about::meant(&verb);
+        let hint = if near.is_empty() {
+            String::new()
+        } else {
+            format!("\n\nDid you mean this?\n\t{}", near.join("\n\t"))
+        };
         return Output::error(
             1,
             format!("error: unknown command \"{verb}\" for \"kubectl\"{hint}"),

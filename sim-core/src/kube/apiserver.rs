@@ -98,6 +98,8 @@ pub enum Request {
         namespace: Arc<str>,
         /// Whether conflicts are won.
         force: bool,
+        /// Whether it is of the subresource `status`.
+        status: bool,
     },
     /// A request of a named field manager; the others are of the manager `unknown`.
     As {

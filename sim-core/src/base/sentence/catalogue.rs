@@ -275,7 +275,6 @@ forms! {
     CONTEXT_OTHER "context-other" "a context with another {flag}"
     ONE_CLUSTER "one-cluster" "this console has one cluster, {cluster}, and one user, {user}"
     CONFIG_WHICH "config-which" "say which: current-context, get-contexts, get-clusters, get-users, view, set-context, use-context or delete-context"
-    CHOOSE_PROFILE "choose-profile" "choose a --profile"
     NO_TERMINAL "no-terminal" "there is no terminal to attach to: kubectl exec {pod} -c {container} -- COMMAND runs a command in it, kubectl logs {pod} -c {container} prints what it says"
     NO_TERMINAL_IN "no-terminal-in" "there is no terminal in a container"
     RUN_ATTACHED "run-attached" "standard input of kubectl run"

@@ -6,6 +6,7 @@ use crate::console::table::Table;
 use crate::console::{Output, after, not_modelled};
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::render::node::VERSION;
+use crate::manifest::schema::suggest;
 use crate::manifest::schema::table::{Field, Shape, TypeId, kubernetes};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json_indented, yaml};
@@ -13,6 +14,29 @@ use crate::object::print::{KeyOrder, json_indented, yaml};
 use super::problem::Problem;
 use super::raw::discovery;
 use super::{Call, kind_of};
+
+/// Verbs that an unknown one may be meant for: at most two signs apart, or longer by some, or known to be
+/// taken for it. Sources: `github.com/spf13/cobra/command.go` (`SuggestionsFor`, `SuggestionsMinimumDistance`
+/// 2), `SuggestFor` of `k8s.io/kubectl/pkg/cmd/{get,describe,delete,top}`.
+pub fn meant(verb: &str) -> Vec<&'static str> {
+    /// In the order of `k8s.io/kubectl/pkg/cmd/cmd.go`.
+    const KNOWN: &str = "create expose run set explain get edit delete rollout scale autoscale certificate cluster-info top cordon uncordon drain taint describe logs attach exec port-forward proxy cp auth debug events diff apply patch replace wait kustomize label annotate completion alpha config plugin version api-versions api-resources options";
+    const ALSO: [(&str, &str); 6] = [
+        ("inspect", "describe"),
+        ("list", "get"),
+        ("ls", "get"),
+        ("remove", "delete"),
+        ("rm", "delete"),
+        ("stats", "top"),
+    ];
+    let lower = verb.to_ascii_lowercase();
+    let near = |name: &str| {
+        name.starts_with(&lower)
+            || suggest::distance(verb, name, 2, false) <= 2
+            || ALSO.contains(&(&*lower, name))
+    };
+    KNOWN.split(' ').filter(|name| near(name)).collect()
+}
 
 /// What `kubectl` alone prints.
 pub fn usage() -> Output {
@@ -188,7 +212,7 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
 }
 
 /// Categories of a kind. Source: `pkg/registry/*/storage.go` (`Categories`).
-fn categories(kind: &Kind) -> &'static [&'static str] {
+pub fn categories(kind: &Kind) -> &'static [&'static str] {
     if super::ALL.contains(&kind.plural) && !kind.custom {
         return &["all"];
     }

@@ -142,7 +142,7 @@ impl Call<'_> {
                 };
                 let part = match request {
                     Request::UpdateStatus { .. } if self.verb == "certificate" => "approval",
-                    Request::UpdateStatus { .. } => "status",
+                    Request::UpdateStatus { .. } | Request::Apply { status: true, .. } => "status",
                     Request::Resize { .. } => "resize",
                     Request::Ephemeral { .. } => "ephemeralcontainers",
                     _ => "",

@@ -8,6 +8,7 @@ pub mod server_side;
 
 use std::sync::Arc;
 
+use crate::base::labels::Selector;
 use crate::base::sentence::catalogue;
 use crate::base::sentence::passage::Passage;
 use crate::base::time::SimDuration;
@@ -146,13 +147,22 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         let readable = documents
             .iter()
             .take_while(|node| broken.is_none_or(|remark| node.span.end <= remark.span.start));
-        for part in readable.flat_map(list::flat) {
-            match read(call, name, &source, part) {
-                Ok(item) => found.push(item),
-                Err(problem) => problems.push(problem),
+        let mut unlike = None;
+        for document in readable {
+            unlike = unlike_object(call, name, document)?;
+            if unlike.is_some() {
+                break;
+            }
+            for part in list::flat(document) {
+                match read(call, name, &source, part) {
+                    Ok(item) => found.push(item),
+                    Err(problem) => problems.push(problem),
+                }
             }
         }
-        if let Some(remark) = broken {
+        if let Some(problem) = unlike {
+            problems.push(problem);
+        } else if let Some(remark) = broken {
             let doing = format!("error parsing {name}: error converting YAML to JSON: ");
             problems.push(Problem::error(
                 Passage::from(doing).then(yaml_error(&source, remark)),
@@ -160,6 +170,42 @@ pub fn items(call: &Call<'_>) -> Result<(Vec<Item>, Vec<Problem>), Problem> {
         }
     }
     Ok((found, problems))
+}
+
+/// What a validating client says of a document that states no kind, or no version; it reads no further
+/// in that file. Sources: `k8s.io/kubectl/pkg/validation/validation.go` (`getObjectKind`),
+/// `k8s.io/cli-runtime/pkg/resource/visitor.go` (`ValidateSchema`).
+fn unlike_object(call: &Call<'_>, name: &str, node: &Node) -> Result<Option<Problem>, Problem> {
+    let validates = match call.verb {
+        "create" | "replace" => true,
+        "apply" => call.arguments.words.is_empty(),
+        _ => false,
+    };
+    if !validates || Validate::asked(call)? == Validate::Ignore {
+        return Ok(None);
+    }
+    let mut faults = Vec::new();
+    if node.as_map().is_none() {
+        faults.push("invalid object to validate".to_owned());
+    } else {
+        for field in ["apiVersion", "kind"] {
+            match node.get(field) {
+                Some(value) if value.as_str().is_some() => {}
+                Some(value) if !value.is_null() => {
+                    faults.push(format!("{field} isn't string type"));
+                }
+                _ => faults.push(format!("{field} not set")),
+            }
+        }
+    }
+    let why = match faults.as_slice() {
+        [] => return Ok(None),
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    Ok(Some(Problem::error(format!(
+        "error validating \"{name}\": error validating data: {why}; if you choose to ignore these errors, turn validation off with --validate=false"
+    ))))
 }
 
 fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Item, Problem> {
@@ -205,16 +251,7 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
             )));
         }
     }
-    let mode = match call.arguments.flag("validate") {
-        None | Some("" | "true" | "strict") => Validate::Strict,
-        Some("warn") => Validate::Warn,
-        Some("false" | "ignore") => Validate::Ignore,
-        Some(other) => {
-            return Err(Problem::error(format!(
-                "invalid - validate option \"{other}\"; must be one of: strict (or true), warn, ignore (or false)"
-            )));
-        }
-    };
+    let mode = Validate::asked(call)?;
     let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
     if let Some((_, version)) = call.view()?.store.definitions().of_kind(kind) {
         let gone = structural::prune::prune(&mut object.clone(), &version.schema);
@@ -309,6 +346,19 @@ enum Validate {
     Ignore,
 }
 
+impl Validate {
+    fn asked(call: &Call<'_>) -> Result<Self, Problem> {
+        match call.arguments.flag("validate") {
+            None | Some("" | "true" | "strict") => Ok(Self::Strict),
+            Some("warn") => Ok(Self::Warn),
+            Some("false" | "ignore") => Ok(Self::Ignore),
+            Some(other) => Err(Problem::error(format!(
+                "invalid - validate option \"{other}\"; must be one of: strict (or true), warn, ignore (or false)"
+            ))),
+        }
+    }
+}
+
 impl Item {
     /// What strict decoding refuses, joined; empty if the object is fine.
     fn refused(&self) -> Passage {
@@ -358,6 +408,11 @@ impl Item {
         }
     }
 
+    /// Whether a selector, if there is one, takes it.
+    pub fn selected(&self, selector: Option<&Selector>) -> bool {
+        selector.is_none_or(|selector| super::get::selected(selector, &self.object))
+    }
+
     /// Namespace of the object, empty for cluster-wide kinds.
     pub fn namespace(&self) -> &str {
         self.object.str_at(&["metadata", "namespace"]).unwrap_or("")
@@ -401,15 +456,8 @@ pub fn apply(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     check_flags(call)?;
     let selector = call.selector()?;
-    let (found, mut problems) = items(call)?;
-    let mut found: Vec<Item> = found
-        .into_iter()
-        .filter(|item| {
-            selector
-                .as_ref()
-                .is_none_or(|selector| super::get::selected(selector, &item.object))
-        })
-        .collect();
+    let (mut found, mut problems) = items(call)?;
+    found.retain(|item| item.selected(selector.as_ref()));
     if found.is_empty() && problems.is_empty() {
         return Err(Problem::error("no objects passed to apply"));
     }

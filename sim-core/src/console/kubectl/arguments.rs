@@ -40,15 +40,7 @@ pub fn with_implied<'a>(verb: &str, flags: &[&'a str]) -> Vec<&'a str> {
         "!show-managed-fields",
     ];
     const FOLDERS: [&str; 2] = ["kustomize:k", "!recursive:R"];
-    let prints = ![
-        "api-resources",
-        "config",
-        "delete",
-        "explain",
-        "kustomize",
-        "version",
-    ]
-    .contains(&verb);
+    let prints = !["api-resources", "delete", "explain", "kustomize", "version"].contains(&verb);
     let folders: &[&str] = match verb {
         "exec" | "debug" => &[],
         "wait" => &FOLDERS[1..],

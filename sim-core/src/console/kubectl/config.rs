@@ -110,6 +110,12 @@ pub fn config(call: &mut Call<'_>) -> Result<(), Problem> {
 /// # Errors
 /// Contexts, clusters and users that are not there. `config` talks to no cluster.
 pub fn namespace(session: &Session, verb: &str, arguments: &Arguments) -> Result<String, Problem> {
+    let file = arguments.flag("kubeconfig").filter(|file| !file.is_empty());
+    if let Some(file) = file.filter(|file| session.file(file).is_none()) {
+        return Err(Problem::error(format!(
+            "stat {file}: no such file or directory"
+        )));
+    }
     let flag = |name: &str| arguments.flag(name).filter(|text| !text.is_empty());
     let missing =
         |what: &str, name: &str| Err(Problem::error(format!("{what} \"{name}\" does not exist")));

@@ -1,17 +1,22 @@
 //! `kubectl debug`: an ephemeral container in a pod, a copy of a pod, a pod in a node's namespaces.
 //! Sources: `k8s.io/kubectl/pkg/cmd/debug/{debug,profiles}.go`.
 //!
-//! Not modelled: a terminal to attach (what was made is said instead), custom profiles.
+//! Not modelled: a terminal to attach (what was made is said instead).
 
 use crate::base::name::{SUFFIX_COUNT, push_letters};
 use crate::base::rng::{Stream, stable_hash_parts};
 use crate::base::sentence::catalogue;
-use crate::console::not_modelled;
 use crate::engine::command::Orchestrator;
 use crate::kube::apiserver::Request;
 use crate::kube::apiserver::ephemeral::LIST;
+use crate::manifest::decode;
 use crate::manifest::decode::image;
+use crate::manifest::diagnostic::Diagnostic;
+use crate::manifest::lines::Source;
+use crate::manifest::scalar::Dialect;
+use crate::manifest::tree::Node;
 use crate::manifest::value::Value;
+use crate::object::patch;
 
 use super::pod_status::items;
 use super::problem::Problem;
@@ -89,12 +94,7 @@ fn check(call: &mut Call<'_>) -> Result<(), Problem> {
     if !PROFILES.contains(&profile) {
         return wrong(&format!("unknown profile: {profile}"));
     }
-    if !flag(call, "custom").is_empty() {
-        let said = not_modelled("kubectl debug --custom");
-        return Err(Problem::error(
-            said.advise(catalogue::CHOOSE_PROFILE.plain()),
-        ));
-    }
+    custom(call)?;
     let images = pairs(call, "set-image")?;
     pairs(call, "env")?;
     let has_arguments = call
@@ -167,6 +167,61 @@ fn check(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     if profile_of(call) == "legacy" {
         call.stderr.push("--profile=legacy is deprecated and planned to be removed in v1.39. It is recommended to specify other profile, for example \"--profile=general\".\n");
+    }
+    Ok(())
+}
+
+/// The part of a container that `--custom` names.
+fn custom(call: &Call<'_>) -> Result<Option<Value>, Problem> {
+    let name = flag(call, "custom");
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let Some(text) = call.session.file(&name) else {
+        return Err(Problem::error(format!(
+            "must pass a container spec json file for custom profile: open {name}: no such file or directory"
+        )));
+    };
+    let (documents, remarks) = decode::documents(&Source::new(&name, text), Dialect::Kubernetes);
+    let part = documents.first().map(Node::to_value);
+    let part =
+        part.filter(|part| part.as_map().is_some() && !remarks.iter().any(Diagnostic::is_error));
+    let Some(part) = part else {
+        return Err(Problem::error(format!(
+            "{name} does not contain a valid container spec"
+        )));
+    };
+    if ["name", "command", "image", "lifecycle", "volumeDevices"]
+        .iter()
+        .any(|field| part.get(field).is_some())
+    {
+        return Err(Problem::error(
+            "name, command, image, lifecycle and volume devices are not modifiable via custom profile",
+        ));
+    }
+    Ok(Some(part))
+}
+
+/// What `--custom` changes of the debugging container, merged as a patch of a pod is.
+fn customize(call: &Call<'_>, one: &mut Value) -> Result<(), Problem> {
+    let Some(mut part) = custom(call)? else {
+        return Ok(());
+    };
+    part.set("name", one.get("name").cloned().unwrap_or_default());
+    let within = |one: Value| {
+        let mut pod = Value::map();
+        pod.set_path(&["spec", "containers"], Value::list(vec![one]));
+        pod
+    };
+    let known = patch::schema("v1", "Pod");
+    let merged = patch::strategic(&within(one.clone()), &within(part), known.as_ref());
+    let merged = merged.map_err(|why| {
+        Problem::error(format!(
+            "error creating three way patch to add debug container: {why}"
+        ))
+    })?;
+    if let [merged] = items(&merged, &["spec", "containers"]) {
+        *one = merged.clone();
     }
     Ok(())
 }
@@ -352,6 +407,17 @@ fn secure(profile: &str, is_node: bool, one: &mut Value) {
     }
 }
 
+/// Says that a pod's user has no use for what a profile grants. Source: `debug.go` (`displayWarning`).
+fn warn(call: &mut Call<'_>, spec: Option<&Value>, one: &Value) {
+    let user = |value: &Value| value.i64_at(&["securityContext", "runAsUser"]);
+    let grants = one.path(&["securityContext", "privileged"]) == Some(&true.into())
+        || !items(one, &["securityContext", "capabilities", "add"]).is_empty();
+    let is_other = spec.and_then(user).is_some_and(|user| user != 0);
+    if is_other && grants && user(one) != Some(0) {
+        call.stderr.push("Warning: Non-root user is configured for the entire target Pod, and some capabilities granted by debug profile may not work. Please consider using \"--custom\" with a custom profile that specifies \"securityContext.runAsUser: 0\".\n");
+    }
+}
+
 type Made = Option<(String, String)>;
 
 /// Adds an ephemeral container to a pod.
@@ -363,6 +429,8 @@ fn inside(call: &mut Call<'_>, pod: &Value) -> Result<Made, Problem> {
         one.set("targetContainerName", target.into());
     }
     secure(&profile_of(call), false, &mut one);
+    customize(call, &mut one)?;
+    warn(call, pod.path(&["spec"]), &one);
     let mut list = items(pod, &["spec", LIST]).to_vec();
     list.push(one);
     let mut object = pod.clone();
@@ -443,6 +511,8 @@ fn copy(call: &mut Call<'_>, pod: &Value) -> Result<Made, Problem> {
             one.set("image", image.into());
         }
         secure(&profile, false, one);
+        customize(call, one)?;
+        warn(call, Some(&spec), one);
         if profile != "legacy" {
             for (probe, keep) in [
                 ("livenessProbe", "keep-liveness"),
@@ -535,6 +605,7 @@ fn on_node(call: &mut Call<'_>, node: &Value) -> Result<Made, Problem> {
         }
     }
     secure(&profile, true, &mut one);
+    customize(call, &mut one)?;
     made.set_path(&["spec", "containers"], Value::list(vec![one]));
     call.ask(Request::Create {
         object: made,

@@ -126,104 +126,114 @@ const WORKLOAD: [(&str, &str); 3] = [("Type", " "), ("Status", ""), ("Reason", "
 /// `describe`.
 ///
 /// # Errors
-/// Unknown kinds and absent objects.
+/// Unknown kinds and absent objects; the others are described.
 pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
     let words = call.arguments.words.clone();
-    let found = if words.is_empty() && call.arguments.has_files() {
-        let (items, problems) = super::apply::items(call)?;
-        Problem::all(problems)?;
-        items
-            .iter()
-            .map(|item| Ok((item.kind, call.object(item.kind, name_of(&item.object))?)))
-            .collect::<Result<Vec<_>, Problem>>()?
+    let (found, problems) = if words.is_empty() && call.arguments.has_files() {
+        super::edit::looked_up(call, &words)?
     } else {
-        let mut found = Vec::new();
-        let selector = call.selector()?;
-        for (kind, name) in call.targets(&words)? {
-            if kind.kind == "Endpoints" {
-                call.stderr.push(super::get::ENDPOINTS_DEPRECATED);
-            }
-            match name {
-                Some(name) => found.push((kind, prefixed(call, kind, &name)?)),
-                None => {
-                    let namespace =
-                        (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
-                    let all = call.listing(kind, namespace)?;
-                    found.extend(
-                        all.into_iter()
-                            .filter(|object| {
-                                selector
-                                    .as_ref()
-                                    .is_none_or(|selector| super::get::selected(selector, object))
-                            })
-                            .map(|object| (kind, object)),
-                    );
-                }
-            }
-        }
-        found
+        named(call, &words)?
     };
-    if found.is_empty() {
-        call.stderr.push(format!(
-            "No resources found in {} namespace.\n",
-            call.namespace
-        ));
-        return Ok(());
+    // Of several the events are told only if they are asked for.
+    let tells = match call.arguments.flag("show-events") {
+        Some(word) => word != "false",
+        None => problems.is_empty() && found.len() == 1,
+    };
+    let begun = matches!(problems.as_slice(), [one] if one.reason == "NotFound");
+    if begun && let [kind, start] = words.as_slice() {
+        let kind = call.kind_of(kind)?;
+        let mut list = call.listing(kind, Some(&call.namespace))?;
+        list.retain(|object| name_of(object).starts_with(&**start));
+        if !list.is_empty() {
+            for object in &list {
+                let text = described(call, kind, object, tells)?;
+                call.say(&text);
+            }
+            return Ok(());
+        }
+    }
+    if found.is_empty() && problems.is_empty() {
+        call.stderr.push(if call.arguments.on("all-namespaces") {
+            "No resources found\n".to_owned()
+        } else {
+            format!("No resources found in {} namespace.\n", call.namespace)
+        });
     }
     for (index, (kind, object)) in found.iter().enumerate() {
-        let mut sheet = Sheet::default();
-        match kind.kind {
-            "Pod" => pod::describe(call, object, &mut sheet),
-            "Node" => node::describe(call, object, &mut sheet)?,
-            "Deployment" => deployment(call, object, &mut sheet)?,
-            "ReplicaSet" => replica_set(call, object, &mut sheet)?,
-            "ReplicationController" => replica_set(call, object, &mut sheet)?,
-            "StatefulSet" => workload::stateful_set(call, object, &mut sheet)?,
-            "DaemonSet" => workload::daemon_set(call, object, &mut sheet)?,
-            "Job" => workload::job(call, object, &mut sheet),
-            "CronJob" => workload::cron_job(object, &mut sheet),
-            "Service" => network::service(call, object, &mut sheet),
-            "Ingress" => network::ingress_rules(call, object, &mut sheet),
-            "NetworkPolicy" => network::network_policy(object, &mut sheet),
-            "EndpointSlice" => network::endpoint_slice(object, &mut sheet),
-            "Endpoints" => network::endpoints(object, &mut sheet),
-            "IngressClass" => network::ingress_class(object, &mut sheet),
-            "HorizontalPodAutoscaler" => autoscaler::autoscaler(object, &mut sheet),
-            "PodDisruptionBudget" => autoscaler::budget(object, &mut sheet),
-            "PersistentVolume" => storage::volume(call, object, &mut sheet),
-            "PersistentVolumeClaim" => storage::claim(call, object, &mut sheet)?,
-            "StorageClass" => storage::storage_class(object, &mut sheet),
-            "CSINode" => storage::csi_node(object, &mut sheet),
-            "ConfigMap" => config::config_map(object, &mut sheet),
-            "Secret" => config::secret(object, &mut sheet),
-            "ServiceAccount" => config::service_account(object, &mut sheet),
-            "Namespace" => config::namespace(call, object, &mut sheet)?,
-            "ResourceQuota" => config::resource_quota(object, &mut sheet),
-            "LimitRange" => config::limit_range(object, &mut sheet),
-            "Role" | "ClusterRole" => config::role(object, &mut sheet),
-            "RoleBinding" | "ClusterRoleBinding" => config::role_binding(object, &mut sheet),
-            "PriorityClass" => config::priority_class(object, &mut sheet),
-            _ => generic::describe(object, &mut sheet),
-        }
-        if !QUIET.contains(&kind.kind) {
-            events(call, kind, object, &mut sheet)?;
-        }
+        let text = described(call, kind, object, tells)?;
         if index > 0 {
             call.stdout.push_str("\n\n");
         }
-        call.stdout.push_str(&sheet.text());
+        call.stdout.push_str(&text);
     }
-    Ok(())
+    Problem::all(problems)
 }
 
-/// The object of that name, or else the only one whose name starts so.
-fn prefixed(call: &Call<'_>, kind: &'static Kind, name: &str) -> Result<Value, Problem> {
-    call.object(kind, name).or_else(|problem| {
-        let list = call.listing(kind, Some(&call.namespace))?;
-        list.into_iter()
-            .find(|object| name_of(object).starts_with(name))
-            .ok_or(problem)
-    })
+/// What words name; a kind alone is all of it.
+fn named(call: &mut Call<'_>, words: &[String]) -> Result<super::Found, Problem> {
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    let selector = call.selector()?;
+    for (kind, name) in call.targets(words)? {
+        if kind.kind == "Endpoints" {
+            call.stderr.push(super::get::ENDPOINTS_DEPRECATED);
+        }
+        if let Some(name) = name {
+            match call.object(kind, &name) {
+                Ok(object) => found.push((kind, object)),
+                Err(problem) => problems.push(problem),
+            }
+            continue;
+        }
+        let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
+        let mut all = call.listing(kind, namespace)?;
+        if let Some(selector) = &selector {
+            all.retain(|object| super::get::selected(selector, object));
+        }
+        found.extend(all.into_iter().map(|object| (kind, object)));
+    }
+    Ok((found, problems))
+}
+
+/// One object, with its events if they are told.
+fn described(call: &Call<'_>, kind: &Kind, object: &Value, tells: bool) -> Result<String, Problem> {
+    let mut sheet = Sheet::default();
+    match kind.kind {
+        "Pod" => pod::describe(call, object, &mut sheet),
+        "Node" => node::describe(call, object, &mut sheet)?,
+        "Deployment" => deployment(call, object, &mut sheet)?,
+        "ReplicaSet" => replica_set(call, object, &mut sheet)?,
+        "ReplicationController" => replica_set(call, object, &mut sheet)?,
+        "StatefulSet" => workload::stateful_set(call, object, &mut sheet)?,
+        "DaemonSet" => workload::daemon_set(call, object, &mut sheet)?,
+        "Job" => workload::job(call, object, &mut sheet),
+        "CronJob" => workload::cron_job(object, &mut sheet),
+        "Service" => network::service(call, object, &mut sheet),
+        "Ingress" => network::ingress_rules(call, object, &mut sheet),
+        "NetworkPolicy" => network::network_policy(object, &mut sheet),
+        "EndpointSlice" => network::endpoint_slice(object, &mut sheet),
+        "Endpoints" => network::endpoints(object, &mut sheet),
+        "IngressClass" => network::ingress_class(object, &mut sheet),
+        "HorizontalPodAutoscaler" => autoscaler::autoscaler(object, &mut sheet),
+        "PodDisruptionBudget" => autoscaler::budget(object, &mut sheet),
+        "PersistentVolume" => storage::volume(call, object, &mut sheet),
+        "PersistentVolumeClaim" => storage::claim(call, object, &mut sheet)?,
+        "StorageClass" => storage::storage_class(object, &mut sheet),
+        "CSINode" => storage::csi_node(object, &mut sheet),
+        "ConfigMap" => config::config_map(object, &mut sheet),
+        "Secret" => config::secret(object, &mut sheet),
+        "ServiceAccount" => config::service_account(object, &mut sheet),
+        "Namespace" => config::namespace(call, object, &mut sheet)?,
+        "ResourceQuota" => config::resource_quota(object, &mut sheet),
+        "LimitRange" => config::limit_range(object, &mut sheet),
+        "Role" | "ClusterRole" => config::role(object, &mut sheet),
+        "RoleBinding" | "ClusterRoleBinding" => config::role_binding(object, &mut sheet),
+        "PriorityClass" => config::priority_class(object, &mut sheet),
+        _ => generic::describe(object, &mut sheet),
+    }
+    if tells && !QUIET.contains(&kind.kind) {
+        events(call, kind, object, &mut sheet)?;
+    }
+    Ok(sheet.text())
 }
 
 /// Lines of `k=v` or `k: v`, sorted.
@@ -548,9 +558,6 @@ pub fn template(template: &Value) -> String {
 
 /// The Events block.
 fn events(call: &Call<'_>, kind: &Kind, object: &Value, sheet: &mut Sheet) -> Result<(), Problem> {
-    if call.arguments.flag("show-events") == Some("false") {
-        return Ok(());
-    }
     let namespace = object
         .str_at(&["metadata", "namespace"])
         .unwrap_or("default");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::console::unified;
 use crate::kube::apiserver::Request;
+use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 use crate::object::print::yaml;
 
@@ -41,43 +42,55 @@ pub fn diff(call: &mut Call<'_>) -> Result<(), Problem> {
     // Everything is asked as a server-side dry run.
     call.arguments.set("dry-run", "server");
     let selector = call.selector().map_err(wrong)?;
-    let (found, problems) = apply::items(call).map_err(wrong)?;
+    let (mut found, problems) = apply::items(call).map_err(wrong)?;
     Problem::all(problems).map_err(wrong)?;
+    found.retain(|item| item.selected(selector.as_ref()));
     let mut differs = false;
+    let mut visited = Vec::new();
     for item in &found {
-        let takes = selector
-            .as_ref()
-            .is_none_or(|selector| super::get::selected(selector, &item.object));
-        if !takes {
-            continue;
-        }
         let (live, merged) = both(call, item).map_err(wrong)?;
-        let (old, new) = (text(live.as_ref()), text(Some(&merged)));
-        if old == new {
-            continue;
+        differs |= compared(call, item.kind, live.as_ref(), Some(&merged));
+        visited.push((item.kind, live.unwrap_or(merged)));
+    }
+    if call.arguments.on("prune") {
+        for (kind, object) in apply::prune::left_over(call, &visited).map_err(wrong)? {
+            differs |= compared(call, kind, Some(&object), None);
         }
-        differs = true;
-        let kind = item.kind;
-        let (group, version) = kind
-            .api_version
-            .split_once('/')
-            .unwrap_or(("", kind.api_version));
-        let dot = if group.is_empty() { "" } else { "." };
-        let name = format!(
-            "{group}{dot}{version}.{}.{}.{}",
-            kind.kind,
-            item.namespace(),
-            name_of(&item.object)
-        );
-        call.stdout.push_str(&format!(
-            "diff -u -N LIVE/{name} MERGED/{name}\n--- LIVE/{name}\n+++ MERGED/{name}\n{}",
-            unified::hunks(&old, &new)
-        ));
     }
     if differs {
         return Err(Problem::code(1));
     }
     Ok(())
+}
+
+/// Prints how an object differs from what it will be; either may not be there.
+fn compared(
+    call: &mut Call<'_>,
+    kind: &Kind,
+    live: Option<&Value>,
+    merged: Option<&Value>,
+) -> bool {
+    let (old, new) = (text(live), text(merged));
+    if old == new {
+        return false;
+    }
+    let object = live.or(merged).cloned().unwrap_or_default();
+    let (group, version) = kind
+        .api_version
+        .split_once('/')
+        .unwrap_or(("", kind.api_version));
+    let dot = if group.is_empty() { "" } else { "." };
+    let name = format!(
+        "{group}{dot}{version}.{}.{}.{}",
+        kind.kind,
+        object.str_at(&["metadata", "namespace"]).unwrap_or(""),
+        name_of(&object)
+    );
+    call.stdout.push_str(&format!(
+        "diff -u -N LIVE/{name} MERGED/{name}\n--- LIVE/{name}\n+++ MERGED/{name}\n{}",
+        unified::hunks(&old, &new)
+    ));
+    true
 }
 
 /// The object as it is, and as an apply would leave it.
@@ -96,6 +109,7 @@ fn both(call: &mut Call<'_>, item: &Item) -> Result<(Option<Value>, Value), Prob
                 object: item.object.clone(),
                 namespace: item.namespace().into(),
                 force: call.arguments.on("force-conflicts"),
+                status: false,
             }),
         })?;
         return Ok((live, answer.object));

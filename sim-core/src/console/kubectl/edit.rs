@@ -69,6 +69,19 @@ pub fn chosen(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, V
     Ok(found)
 }
 
+/// Objects of `-f` as they stand there, whether the server has them or not; else those of the words.
+/// Source: `k8s.io/cli-runtime/pkg/resource/builder.go`, without `Latest`.
+///
+/// # Errors
+/// Objects that cannot be read or are not there.
+pub fn as_given(call: &Call<'_>, words: &[String]) -> Result<Found, Problem> {
+    if call.arguments.has_files() {
+        written(call)
+    } else {
+        call.looked_up(words)
+    }
+}
+
 /// Objects of `-f`, or of the words, and what is said of those that are not there.
 ///
 /// # Errors

@@ -211,7 +211,20 @@ pub(super) fn machine_container(
 /// # Errors
 /// Pods that do not run; the command's own exit code.
 pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
-    let words = call.arguments.words.clone();
+    let mut words = call.arguments.words.clone();
+    if words.is_empty() && call.arguments.has_files() {
+        let (found, problems) = super::edit::written(call)?;
+        Problem::all(problems)?;
+        if found.len() > 1 {
+            return Err(Problem::error(
+                "cannot exec into multiple objects at a time",
+            ));
+        }
+        let named = found
+            .iter()
+            .map(|(kind, object)| format!("{}/{}", kind.plural, name_of(object)));
+        words.extend(named);
+    }
     let Some((word, rest)) = words.split_first() else {
         return Err(Problem::error(
             "pod, type/name or --filename must be specified",
@@ -250,6 +263,15 @@ pub fn exec(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     let container = container_of(call, &pod)?;
     may_enter(call, "create", "exec", &pod)?;
+    if pod.str_at(&["spec", "nodeName"]).is_none_or(str::is_empty) {
+        return Err(Problem::said(
+            format!(
+                "Error from server (BadRequest): pod {} does not have a host assigned",
+                name_of(&pod)
+            ),
+            "BadRequest",
+        ));
+    }
     let id = machine_container(call, &pod, &container, false)?;
     carry_out(call, id, &container, &command)
 }

@@ -179,6 +179,18 @@ pub fn outermost(files: &SortedMap<String, Arc<str>>) -> Vec<String> {
     outer
 }
 
+/// The fields by their own names: Go's decoder does not mind their case.
+fn canonical(plan: Value) -> Value {
+    let mut named = Value::map();
+    for (field, value) in plan.as_map().unwrap_or_default().iter() {
+        let known = FIELDS
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(field));
+        named.set(known.copied().unwrap_or(&**field), value.clone());
+    }
+    named
+}
+
 /// The objects of an overlay, in order.
 ///
 /// # Errors
@@ -363,6 +375,7 @@ fn overlay(
     let Some(plan) = plan.into_iter().next() else {
         return Err(Problem::error(format!("{name} is empty")));
     };
+    let plan = canonical(plan);
     let map = plan.as_map().cloned().unwrap_or_default();
     for field in ["resources", "bases", "components", "patchesStrategicMerge"] {
         names_only(&plan, field)?;

@@ -190,7 +190,9 @@ fn from_files(call: &mut Call<'_>) -> Result<(), Problem> {
         let see = catalogue::SEE.with(&[("command", &"kubectl edit")]);
         return Err(Problem::error(not_modelled("--edit").advise(see)));
     }
-    let (found, mut problems) = apply::items(call)?;
+    let selector = call.selector()?;
+    let (mut found, mut problems) = apply::items(call)?;
+    found.retain(|item| item.selected(selector.as_ref()));
     if found.is_empty() && problems.is_empty() {
         return Err(Problem::error("no objects passed to create"));
     }

@@ -116,6 +116,26 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
             return Err(Problem::error(said));
         }
     }
+    if call.verb == "create" {
+        let given = &call.arguments;
+        let has = |flag: &str| given.flag(flag).is_some_and(|text| !text.is_empty());
+        let with = if given.on("edit") {
+            "--edit"
+        } else if given.on("recursive") {
+            "--recursive"
+        } else if has("selector") {
+            "--selector (-l)"
+        } else if has("output") {
+            "--output"
+        } else {
+            ""
+        };
+        if !with.is_empty() {
+            return Err(Problem::error(format!(
+                "--raw and {with} are mutually exclusive"
+            )));
+        }
+    }
     if call.verb == "get"
         && let Some(text) = discovery::answer(call, path)?
     {

@@ -79,12 +79,14 @@ impl Call<'_> {
                 mut object,
                 namespace,
                 force,
+                status,
             } => {
                 self.record(&mut object);
                 Request::Apply {
                     object,
                     namespace,
                     force,
+                    status,
                 }
             }
             Request::As { manager, request } => Request::As {

@@ -220,11 +220,19 @@ fn asked(call: &Call<'_>, flag: &str) -> Result<i64, Problem> {
     }
 }
 
-fn history(call: &mut Call<'_>, kind: &Kind, object: &Value) -> Result<(), Problem> {
+fn history(call: &mut Call<'_>, kind: &'static Kind, object: &Value) -> Result<(), Problem> {
     let wanted = asked(call, "revision")?;
     let list = revisions::of(call, kind, object)?;
-    if *call.format != super::printers::Format::Plain {
+    if call
+        .arguments
+        .flag("output")
+        .is_some_and(|text| !text.is_empty())
+    {
         return history_objects(call, kind, object, wanted, &list);
+    }
+    if *call.format != super::printers::Format::Plain {
+        // A template alone is no output format: it is filled from what the history is of.
+        return super::printers::outcome(call, kind, object, "");
     }
     let shown = title(kind, name_of(object));
     if wanted > 0 {

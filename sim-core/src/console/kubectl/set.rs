@@ -312,6 +312,10 @@ fn env(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         )
     } else if rest.is_empty() && !call.arguments.has_files() {
         NO_RESOURCE.to_owned()
+    } else if words.iter().any(|word| word == "-")
+        && call.arguments.all("filename").contains(&"-".to_owned())
+    {
+        "standard input cannot be used for multiple arguments".to_owned()
     } else if listing && call.arguments.flag("output").is_some() {
         "--list and --output may not be specified together".to_owned()
     } else if call.arguments.flag("keys").is_some() && call.arguments.flag("from").is_none() {
@@ -595,15 +599,9 @@ fn resources(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
 }
 
 fn selector(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
-    let missing =
-        "one or more resources must be specified as <resource> <name> or <resource>/<name>";
-    // The last word is the selector if there is anything before it.
-    let Some((expression, rest)) = words.split_last().filter(|(_, rest)| !rest.is_empty()) else {
-        return Err(Problem::error(missing));
+    let Some((expression, rest)) = words.split_last() else {
+        return Err(Problem::error("one selector is required"));
     };
-    if rest.len() == 1 && !rest[0].contains('/') && !expression.contains('=') {
-        return Err(Problem::error("a selector is required"));
-    }
     let mut wanted = Value::map();
     for pair in expression.split(',') {
         let pair = pair.split_once('=').filter(|(key, _)| !key.is_empty());

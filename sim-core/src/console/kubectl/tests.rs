@@ -232,6 +232,7 @@ fn applying_twice_changes_nothing_and_mistakes_are_named() {
         error: unknown command "gett" for "kubectl"
 
         Did you mean this?
+        	set
         	get
         [1]
         $ kubectl scale deploy web --replicas=-1
@@ -334,14 +335,55 @@ fn objects_are_described() {
         Node-Selectors:              <none>
         Tolerations:                 node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
                                      node.kubernetes.io/unreachable:NoExecute op=Exists for 300s
-        Events:
-          Type    Reason     Age   From               Message
-          ----    ------     ----  ----               -------
-          Normal  Scheduled  30s   default-scheduler  Successfully assigned default/web-68568d6459-27lt9 to w-1
-          Normal  Pulling    30s   kubelet            spec.containers{nginx}: Pulling image "nginx:1.27"
-          Normal  Pulled     27s   kubelet            spec.containers{nginx}: Successfully pulled image "nginx:1.27" in 3.28s (3.28s including waiting). Image size: 72000000 bytes.
-          Normal  Created    27s   kubelet            spec.containers{nginx}: Container created
-          Normal  Started    27s   kubelet            spec.containers{nginx}: Container started
+
+        Name:             web-68568d6459-chtrx
+        Namespace:        default
+        Priority:         0
+        Service Account:  default
+        Node:             cp-1/192.168.0.2
+        Start Time:       Thu, 01 Jan 2026 00:01:00 +0000
+        Labels:           app=web
+                          pod-template-hash=68568d6459
+        Annotations:      <none>
+        Status:           Running
+        IP:               10.244.0.2
+        IPs:
+          IP:           10.244.0.2
+        Controlled By:  ReplicaSet/web-68568d6459
+        Containers:
+          nginx:
+            Container ID:   containerd://beb4d49ac26f42169908bd5b28f22c565ca2e41d97f141a49bc11650c7e14766
+            Image:          nginx:1.27
+            Image ID:       docker.io/library/nginx@sha256:61b32801e376585bdebbf8c09d7c402d26077b8ae61d996b7bbb441247cce73c
+            Port:           80/TCP
+            Host Port:      0/TCP
+            State:          Running
+              Started:      Thu, 01 Jan 2026 00:01:03 +0000
+            Ready:          True
+            Restart Count:  0
+            Readiness:      http-get http://:80/ delay=0s timeout=1s period=10s #success=1 #failure=3
+            Environment:    <none>
+            Mounts:
+              /var/run/secrets/kubernetes.io/serviceaccount from kube-api-access-4ftv5 (ro)
+        Conditions:
+          Type                        Status
+          PodReadyToStartContainers   True 
+          Initialized                 True 
+          Ready                       True 
+          ContainersReady             True 
+          PodScheduled                True 
+        Volumes:
+          kube-api-access-4ftv5:
+            Type:                    Projected (a volume that contains injected data from multiple sources)
+            TokenExpirationSeconds:  3607
+            ConfigMapName:           kube-root-ca.crt
+            Optional:                false
+            DownwardAPI:             true
+        QoS Class:                   BestEffort
+        Node-Selectors:              <none>
+        Tolerations:                 node.kubernetes.io/not-ready:NoExecute op=Exists for 300s
+                                     node.kubernetes.io/unreachable:NoExecute op=Exists for 300s
+
         $ kubectl describe deploy web
         Name:                   web
         Namespace:              default

@@ -91,6 +91,7 @@ pub fn check(kind: &Kind, old: &Value, new: &Value) -> Vec<Cause> {
         "Job" => job(old, new, &mut causes),
         "PersistentVolumeClaim" => claim(old, new, &mut causes),
         "PersistentVolume" => volume(old, new, &mut causes),
+        "Service" => service(old, new, &mut causes),
         "StorageClass" if differs(old, new, &["volumeBindingMode"]) => causes.push(cause(
             "volumeBindingMode",
             invalid(new.get("volumeBindingMode"), IMMUTABLE),
@@ -124,6 +125,48 @@ fn texts(value: &Value, path: &[&str]) -> Vec<String> {
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .collect()
+}
+
+/// A Service keeps its address, and a load balancer its class, as long as its type has one. What the
+/// writer left out is kept. Sources: `pkg/apis/core/validation/validation.go`
+/// (`validateUpgradeDowngradeClusterIPs`, `validateLoadBalancerClassField`),
+/// `pkg/api/service/util.go` and `pkg/registry/core/service/storage/storage.go` (`patchAllocatedValues`).
+fn service(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
+    const KEPT: &str = "may not change once set";
+    let is = |object: &Value, kind: &str| {
+        object.str_at(&["spec", "type"]).unwrap_or("ClusterIP") == kind
+    };
+    let class = ["spec", "loadBalancerClass"];
+    if is(old, "LoadBalancer") && is(new, "LoadBalancer") && differs(old, new, &class) {
+        causes.push(cause(class.join("."), invalid(new.path(&class), KEPT)));
+    }
+    if is(old, "ExternalName") || is(new, "ExternalName") {
+        return;
+    }
+    let several = ["spec", "clusterIPs"];
+    let one = |object: &Value| {
+        object
+            .str_at(&["spec", "clusterIP"])
+            .unwrap_or("")
+            .to_owned()
+    };
+    let (had, mut wanted) = (texts(old, &several), texts(new, &several));
+    let address = one(new);
+    if wanted.is_empty() || (!address.is_empty() && address != one(old) && wanted == had) {
+        wanted = if address.is_empty() {
+            had.clone()
+        } else {
+            vec![address]
+        };
+    }
+    let changed = had.iter().zip(&wanted).position(|(old, new)| old != new);
+    if let Some(index) = changed {
+        let shown = Value::list(wanted.iter().map(|text| text.as_str().into()).collect());
+        causes.push(cause(
+            format!("spec.clusterIPs[{index}]"),
+            invalid(Some(&shown), KEPT),
+        ));
+    }
 }
 
 fn finalizers(old: &Value, new: &Value, causes: &mut Vec<Cause>) {

@@ -2,9 +2,10 @@
 //! Sources: `staging/src/k8s.io/apimachinery/pkg/util/managedfields/internal`,
 //! `sigs.k8s.io/structured-merge-diff/merge/update.go`.
 
+mod contest;
+
 use std::sync::Arc;
 
-use crate::base::arrange::Arrange;
 use crate::kube::kinds::Kind;
 use crate::kube::render::View;
 use crate::kube::store::custom::Version;
@@ -19,9 +20,10 @@ use crate::object::patch::without_nulls;
 use crate::object::structural::Structural;
 use crate::object::typed::Typed;
 use crate::object::typed::compare::compare;
-use crate::object::typed::field_set::{field_set, field_set_lax, with_named};
+use crate::object::typed::field_set::{field_set, field_set_lax};
 use crate::object::typed::merge::merge;
-use crate::object::typed::remove::remove;
+
+use contest::{conflict_text, not_last_applied, prune_unapplied, tell_applied};
 
 use super::write::parse::{defaulted, without_allocated};
 use super::{ApiServer, Refusal, Request, Response, conflict, known, read};
@@ -334,7 +336,15 @@ impl ApiServer {
                 object,
                 namespace,
                 force,
-            } => self.apply(manager, object, namespace, *force, turn),
+                status,
+            } => {
+                let part = if *status {
+                    Subresource::Status
+                } else {
+                    Subresource::Main
+                };
+                self.apply((manager, part), object, namespace, *force, turn)
+            }
             Request::Create { object, namespace } => {
                 let (response, read) = self.create(object, namespace, turn)?;
                 if let Some(kind) = kind_of(&response.object, turn) {
@@ -476,7 +486,7 @@ impl ApiServer {
     /// Server-side apply.
     fn apply(
         &mut self,
-        manager: &str,
+        (manager, part): (&str, Subresource),
         object: &Value,
         namespace: &str,
         force: bool,
@@ -497,8 +507,11 @@ impl ApiServer {
                 "metadata.managedFields must be nil".to_owned(),
             ));
         }
-        let config = self.config(kind, object, namespace, turn);
+        let mut config = self.config(kind, object, namespace, turn);
         let key = key_of(kind, &config);
+        if part == Subresource::Status {
+            config = only_status(config);
+        }
         let live = read(kind, &key.namespace, &key.name, turn);
         if live.is_none() && !uid_of(&config).is_empty() {
             return Err(conflict(
@@ -524,7 +537,10 @@ impl ApiServer {
                 key.namespace, key.name, kind.api_version, kind.kind
             ))
         })?;
-        let fields = stripped(fields, has_status);
+        let fields = match part {
+            Subresource::Status => stripped(fields, false).only("f:status"),
+            _ => stripped(fields, has_status),
+        };
         let base = live.clone().unwrap_or_else(|| blank(kind));
         let mut owners = match &live {
             None => Vec::new(),
@@ -545,7 +561,7 @@ impl ApiServer {
         let mut own = Owner {
             manager: manager.into(),
             applies: true,
-            subresource: Subresource::Main,
+            subresource: part,
             api_version: kind.api_version.into(),
             time: turn.now(),
             fields,
@@ -554,7 +570,7 @@ impl ApiServer {
         let mut others: Vec<Owner> = owners.into_iter().filter(|owner| !owner.is(&own)).collect();
         let merged = merge(&base, &config, typed);
         let last = before.as_ref().map(|owner| owner.fields.clone());
-        let merged = prune_unapplied(merged, last, &own, &others, typed);
+        let mut merged = prune_unapplied(merged, last, &own, &others, typed);
         let found = compare(&base, &merged, typed);
         let written = found.added.union(&found.modified);
         let clashes: Vec<(Owner, FieldSet)> = others
@@ -571,11 +587,17 @@ impl ApiServer {
                 return Err(conflict(kind, &key.name, conflict_text(&left)));
             }
         }
+        if manager == "kubectl" {
+            tell_applied(&mut merged, &config);
+        }
         for owner in &mut others {
             owner.fields = owner.fields.difference(&written).difference(&found.removed);
         }
         others.retain(|owner| !owner.fields.is_empty());
         let response = match &live {
+            None if part == Subresource::Status => {
+                return Err(Refusal::not_found(kind, &key.name));
+            }
             None => self.plain(
                 &Request::Create {
                     object: without_nulls(&identified(&merged, kind, &key)),
@@ -587,13 +609,16 @@ impl ApiServer {
                 object: live.clone(),
                 changed: false,
             },
-            Some(_) => self.plain(
-                &Request::Update {
-                    object: without_nulls(&identified(&merged, kind, &key)),
-                    namespace: key.namespace.clone(),
-                },
-                turn,
-            )?,
+            Some(_) => {
+                let object = without_nulls(&identified(&merged, kind, &key));
+                let namespace = key.namespace.clone();
+                let request = if part == Subresource::Status {
+                    Request::UpdateStatus { object, namespace }
+                } else {
+                    Request::Update { object, namespace }
+                };
+                self.plain(&request, turn)?
+            }
         };
         let same = before
             .as_ref()
@@ -683,87 +708,21 @@ fn identified(value: &Value, kind: &Kind, key: &DocumentKey) -> Value {
     value
 }
 
-/// Takes away what the manager applied last time, does not apply now, and nobody else owns.
-fn prune_unapplied(
-    merged: Value,
-    last: Option<FieldSet>,
-    own: &Owner,
-    others: &[Owner],
-    typed: Typed<'_>,
-) -> Value {
-    let Some(last) = last.filter(|set| !set.is_empty()) else {
-        return merged;
-    };
-    let last = with_named(&last, typed);
-    let pruned = remove(&merged, &last, typed);
-    let all = with_named(&field_set_lax(&merged, typed), typed);
-    let left = |value: &Value| with_named(&field_set_lax(value, typed), typed);
-    let owned = others
-        .iter()
-        .fold(own.fields.clone(), |set, owner| set.union(&owner.fields));
-    let keep = left(&pruned).union(&with_named(&owned, typed));
-    let pruned = remove(&merged, &all.difference(&keep), typed);
-    // What goes with its parent goes only if the manager had it.
-    let gone = all.difference(&left(&pruned)).intersection(&last);
-    remove(&merged, &gone, typed)
-}
-
-/// While the annotation of a client-side apply is there, `kubectl` may take over what has the value
-/// that the annotation remembers. Source: `lastappliedmanager.go`.
-fn not_last_applied(
-    clashes: Vec<(Owner, FieldSet)>,
-    live: &Value,
-    typed: Typed<'_>,
-) -> Vec<(Owner, FieldSet)> {
-    let text = live.str_at(&[
-        "metadata",
-        "annotations",
-        "kubectl.kubernetes.io/last-applied-configuration",
-    ]);
-    let Some(applied) = text.and_then(|text| Value::parse_json(text).ok()) else {
-        return clashes;
-    };
-    let found = compare(&applied, live, typed);
-    let allowed = field_set_lax(&applied, typed)
-        .difference(&found.modified)
-        .difference(&found.added)
-        .difference(&found.removed);
-    clashes
-        .into_iter()
-        .map(|(owner, fields)| (owner, fields.difference(&allowed)))
-        .filter(|(_, fields)| !fields.is_empty())
-        .collect()
-}
-
-/// The text of a conflict, managers in order. Source: `…/internal/conflict.go`.
-fn conflict_text(clashes: &[(Owner, FieldSet)]) -> String {
-    let mut named: Vec<(String, Vec<String>)> = clashes
-        .iter()
-        .map(|(owner, fields)| {
-            let mut name = format!("{:?}", &*owner.manager);
-            if owner.subresource != Subresource::Main {
-                name.push_str(&format!(" with subresource {:?}", owner.subresource.text()));
-            }
-            if !owner.applies {
-                name.push_str(&format!(" using {}", owner.api_version));
-            }
-            (name, fields.paths())
-        })
-        .collect();
-    named.arrange();
-    let count: usize = named.iter().map(|(_, paths)| paths.len()).sum();
-    if let ([(name, paths)], 1) = (named.as_slice(), count) {
-        return format!(
-            "Apply failed with 1 conflict: conflict with {name}: {}",
-            paths.join("")
-        );
+/// What a request to the subresource `status` has of an object: what names it, and its status.
+fn only_status(object: Value) -> Value {
+    let mut rest = Value::map();
+    for path in [
+        &["apiVersion"][..],
+        &["kind"],
+        &["metadata", "name"],
+        &["metadata", "namespace"],
+        &["status"],
+    ] {
+        if let Some(value) = object.path(path) {
+            rest.set_path(path, value.clone());
+        }
     }
-    let mut lines = Vec::new();
-    for (name, paths) in &named {
-        lines.push(format!("conflicts with {name}:"));
-        lines.extend(paths.iter().map(|path| format!("- {path}")));
-    }
-    format!("Apply failed with {count} conflicts: {}", lines.join("\n"))
+    rest
 }
 
 /// Makes one of the oldest update entries when there are too many.

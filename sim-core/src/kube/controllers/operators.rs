@@ -328,6 +328,7 @@ fn reconcile(
                 namespace: key.namespace.clone(),
                 object,
                 force: true,
+                status: false,
             }),
         };
         let made = apiserver.request(&request, turn)?.object;

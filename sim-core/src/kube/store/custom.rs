@@ -130,7 +130,10 @@ impl Definitions {
                     == Some(kind.group())
         };
         let named = |definition: &Definition, kind: &Kind| {
-            kind.plural == head || definition.singular == head || kind.short.contains(&head)
+            // With its group a kind is known by its own name, too.
+            // Source: `k8s.io/client-go/restmapper/discovery.go` (`NewDiscoveryRESTMapper`).
+            let own = !rest.is_empty() && kind.kind.eq_ignore_ascii_case(head);
+            own || kind.plural == head || definition.singular == head || kind.short.contains(&head)
         };
         self.iter()
             .flat_map(|definition| definition.versions.iter().map(move |one| (definition, one)))

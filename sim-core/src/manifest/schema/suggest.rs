@@ -13,7 +13,7 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         let distance = if candidate.eq_ignore_ascii_case(word) {
             0
         } else {
-            distance(word, candidate, allowed)
+            distance(word, candidate, allowed, true)
         };
         // A plural or singular is the commonest slip of all.
         let is_plural =
@@ -26,8 +26,9 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
     best.map(|(_, candidate)| candidate)
 }
 
-/// Optimal string alignment distance, or more than `limit`.
-fn distance(one: &str, two: &str, limit: usize) -> usize {
+/// How many signs must be changed, left out or added, without regard to case, or more than `limit`. Where
+/// `swaps`, two neighbours that changed places are one change (optimal string alignment).
+pub fn distance(one: &str, two: &str, limit: usize, swaps: bool) -> usize {
     let one: Vec<char> = one
         .chars()
         .map(|letter| letter.to_ascii_lowercase())
@@ -46,7 +47,7 @@ fn distance(one: &str, two: &str, limit: usize) -> usize {
         for j in 1..=two.len() {
             let cost = usize::from(one[i - 1] != two[j - 1]);
             row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + cost);
-            if i > 1 && j > 1 && one[i - 1] == two[j - 2] && one[i - 2] == two[j - 1] {
+            if swaps && i > 1 && j > 1 && one[i - 1] == two[j - 2] && one[i - 2] == two[j - 1] {
                 row[j] = row[j].min(before[j - 2] + 1);
             }
         }

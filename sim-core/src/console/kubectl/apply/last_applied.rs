@@ -1,7 +1,7 @@
 //! `kubectl apply set-last-applied` and `view-last-applied`.
 
 use crate::console::kubectl::problem::Problem;
-use crate::console::kubectl::{Call, name_of, title};
+use crate::console::kubectl::{Call, name_of, printers};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json_indented, yaml};
 
@@ -18,34 +18,40 @@ pub fn of(object: &Value) -> Option<Value> {
 /// # Errors
 /// Objects that are not there or remember nothing.
 pub fn set(call: &mut Call<'_>) -> Result<(), Problem> {
-    let (found, mut problems) = items(call)?;
+    const AT: [&str; 3] = ["metadata", "annotations", LAST_APPLIED];
+    let (found, problems) = items(call)?;
+    Problem::all(problems)?;
+    // All are looked at before the first is written.
+    let mut changes = Vec::new();
     for item in &found {
         let name = name_of(&item.object);
-        let Some(current) = call.read(item.kind, item.namespace(), name)? else {
+        let Some(mut changed) = call.read(item.kind, item.namespace(), name)? else {
             let missing = crate::kube::Refusal::not_found(item.kind, name);
-            problems.push(Problem::server(&missing));
-            continue;
+            return Err(Problem::server(&missing));
         };
-        if of(&current).is_none() && !call.arguments.on("create-annotation") {
-            problems.push(Problem::error(format!("no last-applied-configuration annotation found on resource: {name}, to create the annotation, run the command with --create-annotation")));
-            continue;
+        if of(&changed).is_none() && !call.arguments.on("create-annotation") {
+            return Err(Problem::error(format!(
+                "no last-applied-configuration annotation found on resource: {name}, to create the annotation, run the command with --create-annotation"
+            )));
         }
         let remembered = remembering(&item.object);
-        let text = remembered.path(&["metadata", "annotations", LAST_APPLIED]);
-        let mut changed = current;
-        changed.set_path(
-            &["metadata", "annotations", LAST_APPLIED],
-            text.cloned().unwrap_or_default(),
-        );
-        match call.put(changed) {
-            Ok(_) => {
-                let line = format!("{} configured{}", title(item.kind, name), call.suffix());
-                call.say(&line);
-            }
-            Err(problem) => problems.push(problem),
+        let text = remembered.path(&AT).cloned().unwrap_or_default();
+        if changed.path(&AT) == Some(&text) {
+            call.say(&format!("set-last-applied {name}: no changes required."));
+            continue;
         }
+        changed.set_path(&AT, text);
+        changes.push((item.kind, changed));
     }
-    Problem::all(problems)
+    for (kind, changed) in changes {
+        let written = if call.dry_client() {
+            changed
+        } else {
+            call.put(changed)?
+        };
+        printers::outcome(call, kind, &written, "configured")?;
+    }
+    Ok(())
 }
 
 /// `view-last-applied`.

@@ -30,15 +30,14 @@ const DEFAULT: [&str; 16] = [
     "persistentvolumes",
 ];
 
-/// Deletes what is to be pruned, after `applied`.
+/// What was applied before, in the namespaces of `applied`, and is not among it.
 ///
 /// # Errors
-/// Unknown resources in `--prune-allowlist`; refusals are added to `problems`.
-pub fn prune(
-    call: &mut Call<'_>,
+/// Unknown resources in `--prune-allowlist`.
+pub fn left_over(
+    call: &Call<'_>,
     applied: &[(&'static Kind, Value)],
-    problems: &mut Vec<Problem>,
-) -> Result<(), Problem> {
+) -> Result<Vec<(&'static Kind, Value)>, Problem> {
     let uid = |object: &Value| object.str_at(&["metadata", "uid"]).unwrap_or("").to_owned();
     let kept: SortedSet<String> = applied.iter().map(|(_, object)| uid(object)).collect();
     let namespaces: SortedSet<String> = applied
@@ -66,6 +65,19 @@ pub fn prune(
             }
         }
     }
+    Ok(gone)
+}
+
+/// Deletes what is to be pruned, after `applied`.
+///
+/// # Errors
+/// Unknown resources in `--prune-allowlist`; refusals are added to `problems`.
+pub fn prune(
+    call: &mut Call<'_>,
+    applied: &[(&'static Kind, Value)],
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    let gone = left_over(call, applied)?;
     let propagation = match call.arguments.flag("cascade") {
         Some("foreground") => Propagation::Foreground,
         Some("orphan" | "false") => Propagation::Orphan,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::console::kubectl::Call;
 use crate::console::kubectl::problem::Problem;
+use crate::console::not_modelled;
 use crate::kube::apiserver::Request;
 use crate::manifest::value::Value;
 use crate::object::fields::FieldSet;
@@ -41,21 +42,26 @@ pub fn apply(call: &mut Call<'_>, item: &Item) -> Result<Value, Problem> {
         .flag("field-manager")
         .unwrap_or(MANAGER)
         .into();
+    let status = match call.arguments.flag("subresource") {
+        None | Some("") => false,
+        Some("status") => true,
+        Some(other) => {
+            let what = format!("kubectl apply --subresource={other}");
+            return Err(Problem::error(not_modelled(what)));
+        }
+    };
     let request = Request::As {
         manager: manager.clone(),
         request: Arc::new(Request::Apply {
             object: item.object.clone(),
             namespace: item.namespace().into(),
             force: call.arguments.on("force-conflicts"),
+            status,
         }),
     };
     match call.send(request.clone()) {
-        Ok(response) => {
-            if &*manager != MANAGER {
-                return Ok(response.object);
-            }
-            migrate(call, item, response.object, request)
-        }
+        Ok(response) if status => Ok(response.object),
+        Ok(response) => migrate(call, item, response.object, (&manager, request)),
         Err(problem) if problem.reason == "Conflict" => {
             let text = problem
                 .text
@@ -74,19 +80,38 @@ pub fn apply(call: &mut Call<'_>, item: &Item) -> Result<Value, Problem> {
 /// Owner of the annotation after a server-side apply, so that going back is possible.
 const ANNOTATION_MANAGER: &str = "kubectl-last-applied";
 
-/// After a client-side apply of the same object: what it owned becomes the new manager's, so that
-/// it can be un-applied, and the annotation goes on telling what was applied.
+/// After client-side applies of the same object: what they owned becomes the new manager's, so that it
+/// can be un-applied. With the usual manager the annotation goes on telling what was applied; with another
+/// it goes with the rest.
 fn migrate(
     call: &mut Call<'_>,
     item: &Item,
     object: Value,
-    request: Request,
+    (manager, request): (&str, Request),
 ) -> Result<Value, Problem> {
     if super::last_applied::of(&object).is_none() {
         return Ok(object);
     }
-    let remembered = super::remembering(&item.object);
-    let text = remembered.path(&["metadata", "annotations", LAST_APPLIED]);
+    let mut object = object;
+    let owners = call.view()?.managed_fields(item.kind, &object);
+    if manager == MANAGER && annotators(&owners, "Apply").is_empty() {
+        object = keep_annotation(call, item, &object)?;
+    }
+    let owners = call.view()?.managed_fields(item.kind, &object);
+    let Some(owners) = upgraded(&owners, manager) else {
+        return Ok(object);
+    };
+    object.set_path(&["metadata", "managedFields"], owners);
+    call.send(Request::Update {
+        object,
+        namespace: item.namespace().into(),
+    })?;
+    Ok(call.send(request)?.object)
+}
+
+/// Gives the annotation an owner of its own, so that it outlives the manager that wrote it.
+fn keep_annotation(call: &mut Call<'_>, item: &Item, object: &Value) -> Result<Value, Problem> {
+    let text = object.path(&["metadata", "annotations", LAST_APPLIED]);
     let mut note = Value::map();
     for field in ["apiVersion", "kind"] {
         note.set(field, item.object.get(field).cloned().unwrap_or_default());
@@ -100,57 +125,56 @@ fn migrate(
         &["metadata", "annotations", LAST_APPLIED],
         text.cloned().unwrap_or_default(),
     );
-    let mut object = call
-        .send(Request::As {
-            manager: ANNOTATION_MANAGER.into(),
-            request: Arc::new(Request::Apply {
-                object: note,
-                namespace: item.namespace().into(),
-                force: true,
-            }),
-        })?
-        .object;
-    let owners = call.view()?.managed_fields(item.kind, &object);
-    let Some(owners) = upgraded(&owners) else {
-        return Ok(object);
+    let request = Request::As {
+        manager: ANNOTATION_MANAGER.into(),
+        request: Arc::new(Request::Apply {
+            object: note,
+            namespace: item.namespace().into(),
+            force: true,
+            status: false,
+        }),
     };
-    object.set_path(&["metadata", "managedFields"], owners);
-    call.send(Request::Update {
-        object,
-        namespace: item.namespace().into(),
-    })?;
     Ok(call.send(request)?.object)
 }
 
-/// Owners after the client-side manager's fields went to the server-side one; nothing if it had
+fn text<'a>(entry: &'a Value, field: &str) -> &'a str {
+    entry.str_at(&[field]).unwrap_or("")
+}
+
+fn fields_of(entry: &Value) -> FieldSet {
+    FieldSet::from_value(entry.get("fieldsV1").unwrap_or(&Value::Null))
+}
+
+/// Managers that own the annotation by one kind of write.
+fn annotators(owners: &Value, operation: &str) -> Vec<String> {
+    let path = ["metadata", "annotations", LAST_APPLIED].map(|part| Arc::from(format!("f:{part}")));
+    let entries = owners.as_list().unwrap_or(&[]).iter();
+    let own = entries
+        .filter(|entry| text(entry, "operation") == operation && fields_of(entry).holds(&path));
+    own.map(|entry| text(entry, "manager").to_owned()).collect()
+}
+
+/// Owners after the fields of client-side applies went to the server-side manager; nothing if there were
 /// none.
-fn upgraded(owners: &Value) -> Option<Value> {
-    let text = |entry: &Value, field: &str| entry.str_at(&[field]).unwrap_or("").to_owned();
+fn upgraded(owners: &Value, manager: &str) -> Option<Value> {
     let mut list = owners.as_list()?.to_vec();
-    let is_old = |entry: &Value| {
-        text(entry, "manager") == "kubectl-client-side-apply"
-            && text(entry, "operation") == "Update"
-            && text(entry, "subresource").is_empty()
-    };
-    let old = list.iter().find(|entry| is_old(entry))?;
-    let mut fields = FieldSet::from_value(old.get("fieldsV1")?);
-    list.retain(|entry| !is_old(entry));
-    let annotation: Vec<Arc<str>> = [
-        "f:metadata".to_owned(),
-        "f:annotations".to_owned(),
-        format!("f:{LAST_APPLIED}"),
-    ]
-    .into_iter()
-    .map(Into::into)
-    .collect();
-    let mut without = FieldSet::new();
-    without.insert(&annotation);
-    fields = fields.difference(&without);
-    for entry in &mut list {
-        if text(entry, "manager") == MANAGER && text(entry, "operation") == "Apply" {
-            let own = FieldSet::from_value(entry.get("fieldsV1").unwrap_or(&Value::Null));
-            entry.set("fieldsV1", own.union(&fields).to_value());
+    for old in annotators(owners, "Update") {
+        let is_old = |entry: &Value| {
+            text(entry, "manager") == old
+                && text(entry, "operation") == "Update"
+                && text(entry, "subresource").is_empty()
+        };
+        let Some(fields) = list.iter().find(|entry| is_old(entry)).map(fields_of) else {
+            continue;
+        };
+        list.retain(|entry| !is_old(entry));
+        for entry in &mut list {
+            if text(entry, "manager") == manager && text(entry, "operation") == "Apply" {
+                let all = fields_of(entry).union(&fields).to_value();
+                entry.set("fieldsV1", all);
+            }
         }
     }
-    Some(Value::list(list))
+    let list = Value::list(list);
+    (list != *owners).then_some(list)
 }

@@ -1,9 +1,10 @@
 //! `kubectl autoscale`. Source: `k8s.io/kubectl/pkg/cmd/autoscale/autoscale.go`.
 
 use crate::base::quantity::Quantity;
-use crate::console::kubectl::edit::chosen;
+use crate::console::kubectl::edit::as_given;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of, name_of, printers};
+use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::generators::head;
@@ -116,78 +117,92 @@ pub fn autoscale(call: &mut Call<'_>) -> Result<(), Problem> {
             metrics.push(metric(resource, &Wanted::parse(resource, unit, text)?));
         }
     }
-    for (kind, target) in chosen(call, &call.arguments.words)? {
-        let scalable = [
-            "Deployment",
-            "ReplicaSet",
-            "StatefulSet",
-            "ReplicationController",
-        ];
-        let custom = call
-            .view()?
-            .store
-            .definitions()
-            .of_kind(kind)
-            .is_some_and(|(_, version)| version.scale.is_some());
-        if !custom && (kind.custom || !scalable.contains(&kind.kind)) {
-            return Err(Problem::error(format!(
-                "cannot autoscale a {}: no kind match found",
-                kind.kind
-            )));
-        }
-        let name = call
-            .arguments
-            .flag("name")
-            .unwrap_or_else(|| name_of(&target))
-            .to_owned();
-        let mut object = head("autoscaling/v2", "HorizontalPodAutoscaler", &name);
-        object.set_path(
-            &["metadata", "namespace"],
-            target
-                .path(&["metadata", "namespace"])
-                .cloned()
-                .unwrap_or_default(),
-        );
-        object.set_path(
-            &["spec", "scaleTargetRef"],
-            Value::object([
-                ("apiVersion", kind.api_version.into()),
-                ("kind", kind.kind.into()),
-                ("name", name_of(&target).into()),
-            ]),
-        );
-        object.set_path(&["spec", "maxReplicas"], most.into());
-        if least > 0 {
-            object.set_path(&["spec", "minReplicas"], least.into());
-        }
-        if !metrics.is_empty() {
-            object.set_path(&["spec", "metrics"], metrics.clone().into());
-        }
-        let hpa = kind_of("horizontalpodautoscalers")?;
-        let made = if call.dry_client() {
-            object
-        } else {
-            let namespace = object
-                .str_at(&["metadata", "namespace"])
-                .unwrap_or("")
-                .into();
-            call.ask(crate::kube::apiserver::Request::Create { object, namespace })?
-                .object
-        };
-        let shown = if call.dry_client() {
-            // The namespace is the request's, not the object's.
-            let mut made = zero::filled(&made);
-            made.remove_path(&["metadata", "namespace"]);
-            made
-        } else {
-            made
-        };
-        let word = if call.dry_client() {
-            "created"
-        } else {
-            "autoscaled"
-        };
-        printers::outcome(call, hpa, &shown, word)?;
+    let (found, mut problems) = as_given(call, &call.arguments.words)?;
+    for (kind, target) in found {
+        problems.extend(one(call, kind, &target, (least, most), &metrics).err());
     }
-    Ok(())
+    Problem::all(problems)
+}
+
+/// Makes the autoscaler of one object, between the fewest and the most pods.
+fn one(
+    call: &mut Call<'_>,
+    kind: &'static Kind,
+    target: &Value,
+    (least, most): (i64, i64),
+    metrics: &[Value],
+) -> Result<(), Problem> {
+    let scalable = [
+        "Deployment",
+        "ReplicaSet",
+        "StatefulSet",
+        "ReplicationController",
+    ];
+    let custom = call
+        .view()?
+        .store
+        .definitions()
+        .of_kind(kind)
+        .is_some_and(|(_, version)| version.scale.is_some());
+    if !custom && (kind.custom || !scalable.contains(&kind.kind)) {
+        return Err(Problem::error(format!(
+            "cannot autoscale a {}: no kind match found",
+            kind.kind
+        )));
+    }
+    let name = call
+        .arguments
+        .flag("name")
+        .unwrap_or_else(|| name_of(target))
+        .to_owned();
+    let mut object = head("autoscaling/v2", "HorizontalPodAutoscaler", &name);
+    object.set_path(
+        &["metadata", "namespace"],
+        target
+            .path(&["metadata", "namespace"])
+            .cloned()
+            .unwrap_or_default(),
+    );
+    object.set_path(
+        &["spec", "scaleTargetRef"],
+        Value::object([
+            ("apiVersion", kind.api_version.into()),
+            ("kind", kind.kind.into()),
+            ("name", name_of(target).into()),
+        ]),
+    );
+    object.set_path(&["spec", "maxReplicas"], most.into());
+    if least > 0 {
+        object.set_path(&["spec", "minReplicas"], least.into());
+    }
+    if !metrics.is_empty() {
+        object.set_path(&["spec", "metrics"], metrics.to_vec().into());
+    }
+    let hpa = kind_of("horizontalpodautoscalers")?;
+    let made = if call.dry_client() {
+        object
+    } else {
+        let namespace = object
+            .str_at(&["metadata", "namespace"])
+            .unwrap_or("")
+            .into();
+        call.ask(crate::kube::apiserver::Request::Create { object, namespace })?
+            .object
+    };
+    let shown = if call.dry_client() {
+        // The namespace is the request's, and the object's only where it was asked for.
+        let mut made = zero::filled(&made);
+        if call.arguments.flag("namespace").is_none() {
+            made.remove_path(&["metadata", "namespace"]);
+        }
+        made
+    } else {
+        made
+    };
+    let word = if call.dry_client() {
+        "created"
+    } else {
+        "autoscaled"
+    };
+    printers::outcome(call, hpa, &shown, word)
 }

@@ -1,7 +1,7 @@
 //! `kubectl expose`. Sources: `k8s.io/kubectl/pkg/cmd/expose/expose.go`,
 //! `pkg/polymorphichelpers/{mapbasedselectorforobject,portsforobject,multiprotocolsforobject}.go`.
 
-use crate::console::kubectl::edit::chosen;
+use crate::console::kubectl::edit::as_given;
 use crate::console::kubectl::pod_status::items;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, kind_of, name_of, printers};
@@ -44,20 +44,25 @@ const NAME_MAX: usize = 63;
 /// # Errors
 /// Kinds without pods, selectors and ports that cannot be found out.
 pub fn expose(call: &mut Call<'_>) -> Result<(), Problem> {
-    for (kind, object) in chosen(call, &call.arguments.words.clone())? {
-        let service = overridden(call, service(call, kind, &object)?, "Service")?;
-        let made = if call.dry_client() {
-            zero::filled(&service)
-        } else {
-            call.ask(Request::Create {
-                object: service,
-                namespace: call.namespace.as_str().into(),
-            })?
-            .object
-        };
-        printers::outcome(call, kind_of("services")?, &made, "exposed")?;
+    let (found, mut problems) = as_given(call, &call.arguments.words)?;
+    for (kind, object) in found {
+        problems.extend(one(call, kind, &object).err());
     }
-    Ok(())
+    Problem::all(problems)
+}
+
+fn one(call: &mut Call<'_>, kind: &Kind, object: &Value) -> Result<(), Problem> {
+    let service = overridden(call, service(call, kind, object)?, "Service")?;
+    let made = if call.dry_client() {
+        zero::filled(&service)
+    } else {
+        call.ask(Request::Create {
+            object: service,
+            namespace: call.namespace.as_str().into(),
+        })?
+        .object
+    };
+    printers::outcome(call, kind_of("services")?, &made, "exposed")
 }
 
 fn given<'a>(call: &'a Call<'_>, flag: &str) -> Option<&'a str> {

@@ -2,9 +2,11 @@
 //! Sources: `staging/src/k8s.io/apiserver/pkg/endpoints/discovery`, `pkg/server/healthz`.
 
 use crate::base::arrange::Arrange;
+use crate::base::base64;
+use crate::base::sha256::sha256;
 use crate::base::sorted::SortedMap;
-use crate::console::kubectl::Call;
 use crate::console::kubectl::problem::Problem;
+use crate::console::kubectl::{Call, about};
 use crate::console::not_modelled;
 use crate::kube::kinds::{KINDS, Kind};
 use crate::kube::render::node::VERSION;
@@ -106,6 +108,13 @@ fn headed(kind: &str, version: &str, rest: Value) -> Value {
     value
 }
 
+/// Source: `k8s.io/apiserver/pkg/endpoints/discovery/storageversionhash.go`.
+fn storage_version(kind: &Kind) -> String {
+    let version = kind.api_version.rsplit('/').next().unwrap_or("");
+    let stored = format!("{}/{version}/{}", kind.group(), kind.kind);
+    base64::encode(&sha256(stored.as_bytes())[..8])
+}
+
 fn resources(call: &Call<'_>, api_version: &str) -> Result<Option<Value>, Problem> {
     let mut list = Vec::new();
     for kind in served(call)? {
@@ -122,6 +131,11 @@ fn resources(call: &Call<'_>, api_version: &str) -> Result<Option<Value>, Proble
         if !kind.short.is_empty() {
             entry.set("shortNames", words(kind.short));
         }
+        let categories = about::categories(kind);
+        if !categories.is_empty() {
+            entry.set("categories", words(categories));
+        }
+        entry.set("storageVersionHash", storage_version(kind).into());
         list.push((kind.plural.to_owned(), entry));
         for sub in subresources(call, kind)? {
             let name = format!("{}/{sub}", kind.plural);
