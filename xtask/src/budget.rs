@@ -45,7 +45,7 @@ const BUDGETS: [Budget; 11] = [
     },
     Budget {
         part: "worker, to play",
-        limit: 245 * KIB,
+        limit: 235 * KIB,
         owns: |file| later_part(file) == Some("play"),
         first: false,
     },

@@ -16,6 +16,7 @@ pub fn candidates(pod: &PodRow, turn: &Turn<'_, '_>) -> Vec<ReplicaSetId> {
 }
 
 /// Takes over all pods that match.
+#[inline(never)]
 pub fn adopt(id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
     let Some(row) = turn.store.replica_set(id) else {
         return;

@@ -69,6 +69,7 @@ struct Pass {
 
 impl CronJobController {
     /// One pass over one CronJob.
+    #[inline(never)]
     pub fn sync(&self, id: WatchedId, apiserver: &mut ApiServer, turn: &mut Turn<'_, '_>) {
         let Some(mut pass) = Pass::new(id, turn) else {
             return;

@@ -74,6 +74,7 @@ impl DaemonSetController {
     }
 
     /// One pass over one set.
+    #[inline(never)]
     pub fn sync(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
         // One that is being deleted is not touched at all.
         let Some(row) = turn

@@ -52,6 +52,7 @@ pub fn watch(pod: PodId, row: &PodRow, turn: &mut Turn<'_, '_>) {
 }
 
 /// The condition is taken back from a pod that was not disrupted in time.
+#[inline(never)]
 pub fn stale(pod: PodId, turn: &mut Turn<'_, '_>) {
     let Some(row) = turn.store.pod(pod).copied() else {
         return;
@@ -136,6 +137,7 @@ fn pods(part: &BudgetPart, namespace: Symbol, turn: &Turn<'_, '_>) -> Vec<PodId>
 }
 
 /// One pass over one budget.
+#[inline(never)]
 pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
     let now = turn.now();
     let Some(row) = turn.store.watched(id) else {

@@ -44,6 +44,7 @@ pub fn concerns(resource: &str) -> bool {
 }
 
 /// One pass over all Endpoints, and over the slices that were made of some.
+#[inline(never)]
 pub fn sync(turn: &mut Turn<'_, '_>) {
     let ours =
         |document: &Document| text(&document.value, &["metadata", "labels", KEPT_BY]) == OURS;

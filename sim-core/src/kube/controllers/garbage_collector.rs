@@ -21,6 +21,7 @@ pub struct GarbageCollector {
 
 impl GarbageCollector {
     /// ReplicaSets of a Deployment that is gone.
+    #[inline(never)]
     pub fn orphaned_replica_sets(&self, id: DeploymentId, turn: &mut Turn<'_, '_>) {
         for set in turn.store.take_orphan_sets(id) {
             let row = turn.store.replica_set(set);
@@ -40,6 +41,7 @@ impl GarbageCollector {
     }
 
     /// Pods of a ReplicaSet that is gone.
+    #[inline(never)]
     pub fn orphaned_pods(&self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
         let pods = turn.store.take_orphans(id);
         self.delete_pods(&pods, turn);

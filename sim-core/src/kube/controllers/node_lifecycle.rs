@@ -198,6 +198,7 @@ impl NodeLifecycle {
     }
 
     /// The tick at which a node's silence exceeds the grace period.
+    #[inline(never)]
     pub fn check(&mut self, node: NodeId, heartbeats: &mut Heartbeats, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         let Some(row) = turn.store.node(node) else {
@@ -432,6 +433,7 @@ impl NodeLifecycle {
     }
 
     /// Takes off each zone's queue what its bucket allows.
+    #[inline(never)]
     pub fn evict(&mut self, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         if self.poll.is_none_or(|poll| poll > now) {
@@ -465,6 +467,7 @@ impl NodeLifecycle {
     }
 
     /// NoSchedule taints follow conditions and `spec.unschedulable` at once.
+    #[inline(never)]
     pub fn taint_pass(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
         reconcile_labels(node, TTL_STEPS[self.ttl_step].2, turn);
         let Some(row) = turn.store.node(node) else {

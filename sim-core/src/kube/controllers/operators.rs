@@ -230,6 +230,7 @@ impl Operators {
     }
 
     /// One pass over the objects that are due.
+    #[inline(never)]
     pub fn sync(&mut self, apiserver: &mut ApiServer, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         self.due = None;

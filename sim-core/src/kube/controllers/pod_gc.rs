@@ -143,6 +143,7 @@ impl PodGc {
     }
 
     /// One round.
+    #[inline(never)]
     pub fn round(&mut self, turn: &mut Turn<'_, '_>) {
         self.scheduled = None;
         self.collect_ended(turn);

@@ -631,6 +631,7 @@ fn drop_overdue(namespace: Symbol, turn: &mut Turn<'_, '_>) {
 }
 
 /// Writes what is used of a quota.
+#[inline(never)]
 pub fn sync(id: WatchedId, turn: &mut Turn<'_, '_>) {
     if let Some(row) = turn.store.watched(id) {
         drop_overdue(row.namespace, turn);

@@ -78,6 +78,7 @@ impl StatefulSetController {
     }
 
     /// One pass over one set.
+    #[inline(never)]
     pub fn sync(&mut self, id: ReplicaSetId, turn: &mut Turn<'_, '_>) {
         let Some(row) = turn.store.replica_set(id).cloned() else {
             return;

@@ -75,6 +75,7 @@ impl TaintEviction {
     }
 
     /// One pass over the pods of one node.
+    #[inline(never)]
     pub fn sync(&mut self, node: NodeId, turn: &mut Turn<'_, '_>) {
         let Some(row) = turn.store.node(node) else {
             return;
@@ -137,6 +138,7 @@ impl TaintEviction {
     }
 
     /// A timer fires, unless it was cancelled or replaced.
+    #[inline(never)]
     pub fn toleration_ends(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
         let Some(timer) = self
