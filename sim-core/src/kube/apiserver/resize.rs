@@ -134,14 +134,6 @@ fn take(asked: &Value, value: &mut Value) -> Vec<Cause> {
                 continue;
             }
             let path = format!("spec.{list}[{index}].resources");
-            let runs_on =
-                list == "containers" || container.str_at(&["restartPolicy"]) == Some("Always");
-            if !runs_on {
-                let why =
-                    "Forbidden: only cpu and memory resources for sidecar containers are mutable";
-                causes.push(cause(path, why));
-                continue;
-            }
             check(&path, &old, &new, &mut causes);
             container.set("resources", new);
         }

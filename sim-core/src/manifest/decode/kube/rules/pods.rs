@@ -88,6 +88,62 @@ pub fn spec(field: &Field<'_>, scribe: &Scribe) {
     for list in ["initContainers", "containers"] {
         for one in items(&field.peek(list)) {
             container(&one, scribe);
+            sizing(&one, text(&field.peek("restartPolicy")), scribe);
+            if list == "initContainers" && text(&one.peek("restartPolicy")) != "Always" {
+                passing(&one, scribe);
+            }
+        }
+    }
+}
+
+/// Whether containers restart when they get another size. Source: `validateResizePolicy`.
+fn sizing(one: &Field<'_>, restart: &str, scribe: &Scribe) {
+    let list = one.peek("resizePolicy");
+    let mut known: Vec<String> = Vec::new();
+    for item in items(&list) {
+        let pairs = [
+            ("resourceName", ["cpu", "memory"]),
+            ("restartPolicy", ["NotRequired", "RestartContainer"]),
+        ];
+        let [resource, policy] = pairs.map(|(key, _)| item.peek(key));
+        let [resource, policy] = [text(&resource), text(&policy)];
+        if known.iter().any(|known| known == resource) {
+            fault::duplicate(scribe, &item, format!("{resource:?}"));
+        }
+        known.push(resource.to_owned());
+        for (word, (_, words)) in [resource, policy].into_iter().zip(pairs) {
+            if word.is_empty() {
+                fault::required(scribe, &list, "");
+            } else if !words.contains(&word) {
+                fault::unsupported(scribe, &list, word, &words);
+            }
+        }
+        if restart == "Never" && policy != "NotRequired" {
+            let detail = "must be 'NotRequired' when pod `restartPolicy` is 'Never'";
+            fault::invalid(scribe, &list, format!("{policy:?}"), detail);
+        }
+    }
+}
+
+/// What an init container that is no sidecar may not have. Source: `validateInitContainers`.
+fn passing(one: &Field<'_>, scribe: &Scribe) {
+    for key in [
+        "lifecycle",
+        "livenessProbe",
+        "readinessProbe",
+        "startupProbe",
+    ] {
+        let found = one.peek(key);
+        if found.exists() {
+            let detail = "may not be set for init containers without restartPolicy=Always";
+            fault::forbidden(scribe, &found, detail);
+        }
+    }
+    for item in items(&one.peek("resizePolicy")) {
+        let policy = item.peek("restartPolicy");
+        if text(&policy) == "RestartContainer" {
+            let detail = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+            fault::invalid(scribe, &policy, "\"RestartContainer\"", detail);
         }
     }
 }
