@@ -613,10 +613,7 @@ impl Call<'_> {
         words: &[String],
     ) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
         let Some(first) = words.first() else {
-            // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`missingResourceError`).
-            return Err(Problem::error(
-                "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-            ));
+            return Err(Problem::no_resource());
         };
         if words.iter().any(|word| word.contains('/')) {
             let pairs = words.iter().map(|word| match word.split_once('/') {

@@ -262,9 +262,7 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
         return Ok((found, problems));
     }
     if call.arguments.words.is_empty() {
-        return Err(Problem::error(
-            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-        ));
+        return Err(Problem::no_resource());
     }
     let selector = call.selector()?;
     let many = selector.is_some()

@@ -63,6 +63,9 @@ pub fn drain(call: &mut Call<'_>) -> Result<(), Problem> {
         .arguments
         .flag("selector")
         .is_some_and(|text| !text.is_empty());
+    if call.arguments.words.is_empty() && call.arguments.flag("selector") == Some("") {
+        return Err(Problem::no_resource());
+    }
     if call.arguments.words.is_empty() && !selector {
         return Err(Problem::error(format!("USAGE: drain NODE [flags]{help}")));
     }

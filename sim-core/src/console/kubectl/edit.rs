@@ -700,10 +700,16 @@ fn schedulable(call: &mut Call<'_>, cordon: bool) -> Result<(), Problem> {
     let verb = if cordon { "cordon" } else { "uncordon" };
     let node = kind_of("nodes")?;
     let mut words = call.arguments.words.clone();
-    if words.is_empty() && call.arguments.flag("selector").is_none() {
-        return Err(Problem::error(format!(
-            "USAGE: {verb} NODE [flags]\nSee 'kubectl {verb} -h' for help and examples"
-        )));
+    if words.is_empty() {
+        match call.arguments.flag("selector") {
+            None => {
+                return Err(Problem::error(format!(
+                    "USAGE: {verb} NODE [flags]\nSee 'kubectl {verb} -h' for help and examples"
+                )));
+            }
+            Some("") => return Err(Problem::no_resource()),
+            Some(_) => {}
+        }
     }
     if !words.iter().any(|word| word.contains('/')) {
         words.insert(0, "nodes".to_owned());

@@ -37,6 +37,14 @@ impl Problem {
         Self { code, ..self }
     }
 
+    /// What is said where nothing is named.
+    /// Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`missingResourceError`).
+    pub fn no_resource() -> Self {
+        Self::error(
+            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
+        )
+    }
+
     /// `error: …`.
     pub fn error(message: impl Into<Passage>) -> Self {
         Self::said(Passage::from("error: ").then(message), "")

@@ -60,9 +60,7 @@ pub fn wait(call: &mut Call<'_>) -> Result<(), Problem> {
     let deadline = call.now() + span;
     let words = call.arguments.words.clone();
     if words.is_empty() && !call.arguments.has_files() {
-        return Err(Problem::error(
-            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-        ));
+        return Err(Problem::no_resource());
     }
     if call.arguments.on("local") && !words.is_empty() {
         return Err(Problem::error(LOCAL));
