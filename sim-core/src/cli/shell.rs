@@ -140,7 +140,9 @@ impl Disk {
         for name in known {
             self.take(session, &name, &mut wrong);
         }
-        for word in text.split(|letter: char| letter.is_whitespace() || "'\"=,".contains(letter)) {
+        for word in
+            text.split(|letter: char| letter.is_whitespace() || "'\"=,;&<>()".contains(letter))
+        {
             let name = word.trim_start_matches("./").trim_end_matches('/');
             if name.is_empty() || name.starts_with('-') || session.file(name).is_some() {
                 continue;
@@ -275,6 +277,14 @@ mod tests {
                 assert_eq!(run(apply).stdout, "configmap/one unchanged\n");
             },
         );
+    }
+
+    #[test]
+    fn a_name_ends_where_a_command_does() {
+        run("ends", &[("a.yaml", config("1").as_bytes())], |_, run| {
+            let made = run("kubectl apply -f {}/a.yaml; echo done");
+            assert_eq!(made.stdout, "configmap/one created\ndone\n");
+        });
     }
 
     #[test]

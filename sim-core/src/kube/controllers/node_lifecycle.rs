@@ -228,7 +228,9 @@ impl NodeLifecycle {
 
     /// Nobody has said of a node how it is.
     fn mark_never(&self, node: NodeId, turn: &mut Turn<'_, '_>) {
-        let row = turn.store.node(node).expect("checked by the caller");
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
         let (mut conditions, heartbeat) = (row.conditions, row.created);
         silence(&mut conditions, turn.now());
         turn.store.set_node_conditions(node, conditions, heartbeat);
@@ -236,7 +238,9 @@ impl NodeLifecycle {
 
     fn mark_lost(&mut self, node: NodeId, heartbeats: &mut Heartbeats, turn: &mut Turn<'_, '_>) {
         let now = turn.now();
-        let row = turn.store.node(node).expect("checked by the caller");
+        let Some(row) = turn.store.node(node) else {
+            return;
+        };
         let (name, heartbeat, was_ready) = (
             row.name,
             row.heartbeat,
