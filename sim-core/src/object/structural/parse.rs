@@ -207,7 +207,7 @@ fn forbidden(schema: &Value, path: &str, place: Place, faults: &mut Vec<Fault>) 
                 format!("{path}.additionalProperties"),
                 "Forbidden: additionalProperties cannot be set to false",
             ));
-        } else {
+        } else if extra.and_then(Value::as_bool).is_none() {
             faults.push(fault(
                 format!("{path}.additionalProperties"),
                 "Forbidden: additionalProperties and properties are mutual exclusive",
