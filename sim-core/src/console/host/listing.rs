@@ -51,16 +51,7 @@ pub(super) fn cat(sight: &Sight<'_>, paths: &[&str], input: &str) -> Output {
 
 /// `ls`.
 pub(super) fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
-    let flags: String = words
-        .iter()
-        .filter(|word| word.starts_with('-'))
-        .flat_map(|word| word.chars().skip(1))
-        .collect();
-    let paths: Vec<&str> = words
-        .iter()
-        .filter(|word| !word.starts_with('-'))
-        .copied()
-        .collect();
+    let (flags, paths) = super::tools::flags_and_paths(words);
     let paths = if paths.is_empty() { vec!["/"] } else { paths };
     let (long, itself) = (flags.contains('l'), flags.contains('d'));
     let line = |path: &str, name: &str| {

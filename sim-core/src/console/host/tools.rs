@@ -13,18 +13,17 @@ use crate::substrate::root_fs::Change;
 use super::shell::Outcome;
 use super::sight::{Node, Sight};
 
+/// Letters of the short flags among words, and the words that are no flags.
+pub(super) fn flags_and_paths<'a>(words: &[&'a str]) -> (String, Vec<&'a str>) {
+    let short = words.iter().filter_map(|word| word.strip_prefix('-'));
+    let flags = short.filter(|word| !word.starts_with('-')).collect();
+    let paths = words.iter().filter(|word| !word.starts_with('-'));
+    (flags, paths.copied().collect())
+}
+
 /// Runs one of them; none: it is not one.
 pub fn run(sight: &Sight<'_>, name: &str, words: &[&str]) -> Option<Outcome> {
-    let flags: String = words
-        .iter()
-        .filter(|word| word.starts_with('-') && !word.starts_with("--"))
-        .flat_map(|word| word.chars().skip(1))
-        .collect();
-    let paths: Vec<&str> = words
-        .iter()
-        .filter(|word| !word.starts_with('-'))
-        .copied()
-        .collect();
+    let (flags, paths) = flags_and_paths(words);
     Some(match name {
         "touch" => touch(sight, &paths),
         "rm" => rm(sight, &paths, &flags),

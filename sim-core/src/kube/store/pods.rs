@@ -243,9 +243,12 @@ impl Store {
         };
         let template = self.template(row.template);
         let place = |key: &Arc<str>, own: &Arc<str>| {
-            let is_place = OF_NODE.contains(&&**key);
-            let place = label(&target.labels, key).filter(|place| is_place && *place != own);
-            place.cloned()
+            if !OF_NODE.contains(&&**key) {
+                return None;
+            }
+            label(&target.labels, key)
+                .filter(|place| *place != own)
+                .cloned()
         };
         let mut own = template.labels.iter();
         if own.all(|(key, value)| place(key, value).is_none()) {
