@@ -164,6 +164,11 @@ pub enum Request {
         /// `gracePeriodSeconds`.
         grace_seconds: Option<i64>,
     },
+    /// PUT of a namespace to its finalize subresource.
+    Finalize(
+        /// The whole namespace.
+        Value,
+    ),
 }
 
 /// The answer to a request that was granted.
@@ -228,6 +233,7 @@ impl ApiServer {
             }
             Request::Resize { object, namespace } => self.resize(object, namespace, turn),
             Request::Ephemeral { object, namespace } => self.add_ephemeral(object, namespace, turn),
+            Request::Finalize(object) => self.put_finalizers(object, turn),
             Request::Apply { .. } => Err(Refusal::bad_request(
                 "an apply is merged before it is written".to_owned(),
             )),

@@ -157,6 +157,10 @@ impl Call<'_> {
                 }
                 Ok(())
             }
+            Request::Finalize(object) => {
+                let kind = super::kind_of("namespaces")?;
+                self.may_part(write, kind, "finalize", "", name_of(object))
+            }
             Request::Scale {
                 kind,
                 namespace,

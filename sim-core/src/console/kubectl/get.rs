@@ -264,15 +264,24 @@ pub fn check_fields(
     kind: &Kind,
     fields: &[(String, String, bool)],
 ) -> Result<(), Problem> {
-    match unselectable(kind, fields) {
+    match unselectable(call, kind, fields) {
         None => Ok(()),
         Some(said) => Err(unfindable(call, kind, &said)),
     }
 }
 
 /// What the server says of the first field that a kind cannot be chosen by.
-pub fn unselectable(kind: &Kind, fields: &[(String, String, bool)]) -> Option<String> {
-    let (key, ..) = fields.iter().find(|(key, ..)| !selectable(kind, key))?;
+pub fn unselectable(
+    call: &Call<'_>,
+    kind: &Kind,
+    fields: &[(String, String, bool)],
+) -> Option<String> {
+    let view = call.view().ok()?;
+    let custom = view.store.definitions().of_kind(kind);
+    let own = custom.map_or(&[][..], |(_, version)| &version.selectable);
+    let (key, ..) = fields
+        .iter()
+        .find(|(key, ..)| !selectable(kind, key) && !own.contains(key))?;
     Some(format!("field label not supported: {key}"))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedSet;
-use crate::console::Output;
+use crate::console::{Output, not_modelled};
 use crate::kube::Refusal;
 use crate::kube::apiserver::refusal::UNREACHABLE;
 use crate::kube::kinds;
@@ -62,6 +62,10 @@ impl Problem {
     /// An object whose kind the cluster does not serve: its name and namespace, and its file.
     /// Source: `k8s.io/cli-runtime/pkg/resource/mapper.go` (`infoForData`), `visitor.go`.
     pub fn no_mapping(version: &str, kind: &str, place: (&str, &str), source: &str) -> Self {
+        let reviews = ["authentication.k8s.io/", "authorization.k8s.io/"];
+        if reviews.iter().any(|group| version.starts_with(group)) {
+            return Self::error(not_modelled(format!("{kind} in version {version}")));
+        }
         let (name, namespace) = place;
         Self::error(format!(
             "resource mapping not found for name: \"{name}\" namespace: \"{namespace}\" from \"{source}\": no matches for kind \"{kind}\" in version \"{version}\"\nensure CRDs are installed first"

@@ -15,6 +15,14 @@ use super::watch::Scope;
 use super::{Call, name_of};
 use read::Query;
 
+/// Beginnings of paths that a real server answers and this one does not.
+const ABSENT: [&str; 4] = [
+    "/.well-known/",
+    "/openid/",
+    "/apis/authentication.k8s.io",
+    "/apis/authorization.k8s.io",
+];
+
 /// What a path names.
 struct Place {
     kind: &'static Kind,
@@ -40,10 +48,12 @@ fn place(call: &Call<'_>, path: &str) -> Result<Place, Problem> {
         _ => return Err(unknown()),
     };
     let (namespace, rest) = match rest {
+        ["namespaces", _, "status" | "finalize"] => ("", rest),
         ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (*namespace, rest),
         rest => ("", rest),
     };
-    let (Some(plural), true) = (rest.first(), rest.len() <= 3) else {
+    let whole = rest.len() <= 3 || rest.get(2) == Some(&"proxy");
+    let (Some(plural), true) = (rest.first(), whole) else {
         return Err(unknown());
     };
     let kind = call.kind_of(plural).map_err(|_| unknown())?;
@@ -142,18 +152,28 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
         call.say(&text);
         return Ok(());
     }
+    if ABSENT.iter().any(|absent| path.starts_with(absent)) {
+        let what = format!("kubectl {} --raw {path}", call.verb);
+        return Err(Problem::error(not_modelled(what)));
+    }
     let place = place(call, path)?;
     let answer = match (call.verb, place.name, place.subresource.as_deref()) {
+        ("delete", None, None) if place.kind.kind == "Namespace" => {
+            let said = "Error from server (MethodNotAllowed): the server does not allow this method on the requested resource";
+            return Err(Problem::said(said, "MethodNotAllowed"));
+        }
+        ("delete", None, None) => {
+            let query = path.split_once('?').map_or("", |(_, query)| query);
+            read::clear(
+                call,
+                scope(place.kind, place.namespace),
+                &Query::parse(query),
+            )?
+        }
         ("get", Some(name), None) => stored(call, &place.namespace, place.kind, &name)?,
         ("get", None, None) => {
-            let scope = Scope {
-                kind: place.kind,
-                namespace: (!place.namespace.is_empty()).then_some(place.namespace),
-                name: None,
-                labels: None,
-                fields: Vec::new(),
-            };
             let query = path.split_once('?').map_or("", |(_, query)| query);
+            let scope = scope(place.kind, place.namespace);
             return read::collection(call, scope, &Query::parse(query));
         }
         ("get", Some(name), Some("status")) => stored(call, &place.namespace, place.kind, &name)?,
@@ -202,6 +222,9 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
             let (object, namespace) = (body(call)?, place.namespace.as_str().into());
             call.ask(Request::Ephemeral { object, namespace })?.object
         }
+        ("replace", Some(_), Some("finalize")) if place.kind.kind == "Namespace" => {
+            call.ask(Request::Finalize(body(call)?))?.object
+        }
         ("replace", Some(_), sub @ (None | Some("status"))) => {
             let (object, namespace) = (body(call)?, place.namespace.as_str().into());
             call.ask(if sub.is_none() {
@@ -228,6 +251,16 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
     };
     call.say(&json(&answer, KeyOrder::Sorted));
     Ok(())
+}
+
+fn scope(kind: &'static Kind, namespace: String) -> Scope {
+    Scope {
+        kind,
+        namespace: (!namespace.is_empty()).then_some(namespace),
+        name: None,
+        labels: None,
+        fields: Vec::new(),
+    }
 }
 
 fn stored(call: &Call<'_>, namespace: &str, kind: &Kind, name: &str) -> Result<Value, Problem> {

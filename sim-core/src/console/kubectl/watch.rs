@@ -194,7 +194,11 @@ fn remembered(history: &History) -> (History, SimTime) {
     let rounds = now.as_micros() / interval;
     let from = SimTime::from_micros(rounds.saturating_sub(1) * interval);
     let mut past = history.clone();
-    past.seek(from);
+    if from == SimTime::ZERO {
+        past.begin();
+    } else {
+        past.seek(from);
+    }
     (past, now)
 }
 

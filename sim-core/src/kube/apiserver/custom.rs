@@ -299,6 +299,11 @@ fn definition(value: &Value, versions: Vec<(&Value, Structural)>) -> Option<Defi
             )
         });
         let columns = columns_of(version).iter().filter_map(column).collect();
+        let fields = version.get("selectableFields").and_then(Value::as_list);
+        let fields = fields.unwrap_or(&[]).iter();
+        let selectable = fields.filter_map(|field| field.str_at(&["jsonPath"]));
+        let selectable = selectable.map(|path| path.trim_start_matches('.').to_owned());
+        let selectable = selectable.collect();
         let scale = version.path(&["subresources", "scale"]).map(|scale| {
             let path = |key: &str| scale.str_at(&[key]).map(split_path);
             ScalePaths {
@@ -312,6 +317,7 @@ fn definition(value: &Value, versions: Vec<(&Value, Structural)>) -> Option<Defi
             served: on("served"),
             schema: Arc::new(schema),
             columns,
+            selectable,
             status: version.path(&["subresources", "status"]).is_some(),
             scale,
             warning,

@@ -25,6 +25,8 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("RuntimeClass", &["handler"], IMMUTABLE),
     ("IngressClass", &["spec", "controller"], IMMUTABLE),
     ("EndpointSlice", &["addressType"], IMMUTABLE),
+    ("ControllerRevision", &["data"], IMMUTABLE),
+    ("ResourceQuota", &["spec", "scopes"], IMMUTABLE),
     ("PersistentVolume", &["spec", "volumeMode"], IMMUTABLE),
     ("PersistentVolume", &["spec", "nodeAffinity"], IMMUTABLE),
     ("CustomResourceDefinition", &["spec", "group"], IMMUTABLE),

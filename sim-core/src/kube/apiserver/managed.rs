@@ -412,6 +412,7 @@ impl ApiServer {
             Request::Delete { .. }
             | Request::Evict { .. }
             | Request::Bind { .. }
+            | Request::Finalize(_)
             | Request::Load { .. } => self.plain(request, turn),
         }
     }

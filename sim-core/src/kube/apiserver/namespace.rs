@@ -23,7 +23,7 @@ use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
 use crate::manifest::value::Value;
 
-use super::{ApiServer, Propagation, note, read};
+use super::{ApiServer, Propagation, Refusal, Response, note, read};
 
 /// How long a namespace that was written is left alone.
 /// Source: `namespace_controller.go` (`namespaceDeletionGracePeriod`).
@@ -261,16 +261,43 @@ impl ApiServer {
         left
     }
 
+    /// PUT to the finalize subresource: of a namespace only the finalizers of its spec are written.
+    /// Source: `pkg/registry/core/namespace/strategy.go` (`namespaceFinalizeStrategy`).
+    pub(super) fn put_finalizers(
+        &mut self,
+        object: &Value,
+        turn: &mut Turn<'_, '_>,
+    ) -> Result<Response, Refusal> {
+        let name = fields::text(object, &["metadata", "name"]);
+        let (key, path) = (key(name), ["spec", "finalizers"]);
+        let kind = super::known("Namespace", turn)?;
+        let missing = || Refusal::not_found(kind, name);
+        let mut object_now = read(kind, "", name, turn).ok_or_else(missing)?;
+        let wanted = object.path(&path).cloned().unwrap_or_default();
+        object_now.set_path(&path, wanted.clone());
+        turn.store
+            .change_document(&key, |value| value.set_path(&path, wanted));
+        self.let_go(name, turn);
+        Ok(Response {
+            object: read(kind, "", name, turn).unwrap_or(object_now),
+            changed: true,
+        })
+    }
+
     /// Takes the controller's finalizer off; the namespace goes unless it has others.
     fn finalize(&mut self, name: &str, turn: &mut Turn<'_, '_>) {
         let key = key(name);
         turn.store
             .change_document(&key, |value| value.take_off(&["spec", "finalizers"], OWN));
-        let held = turn
-            .store
-            .documents()
-            .get(&key)
-            .is_none_or(|document| super::delete::is_held(&document.value));
+        self.let_go(name, turn);
+    }
+
+    /// Removes a namespace that is being deleted and that nothing holds.
+    fn let_go(&mut self, name: &str, turn: &mut Turn<'_, '_>) {
+        let key = key(name);
+        let held = turn.store.documents().get(&key).is_none_or(|document| {
+            document.deletion.is_none() || super::delete::is_held(&document.value)
+        });
         if held {
             return;
         }

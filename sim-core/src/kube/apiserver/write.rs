@@ -12,6 +12,7 @@ use crate::api::kube::service::Service;
 use crate::api::meta::ObjectMeta;
 use crate::base::name::{SUFFIX_COUNT, push_letters};
 use crate::base::sentence::catalogue;
+use crate::kube::controllers::quota;
 use crate::kube::kinds::Kind;
 use crate::kube::rows::ServiceId;
 use crate::kube::selector::Selector;
@@ -274,7 +275,8 @@ impl ApiServer {
         Ok(changed)
     }
 
-    /// PUT to the status subresource: of the object only its status is written.
+    /// PUT to the status subresource: the spec stays, and what the metadata say is written with the
+    /// status. Source: `PrepareForUpdate` of `pkg/registry/*/*/strategy.go`.
     #[inline(never)]
     pub(super) fn update_status(
         &mut self,
@@ -296,7 +298,7 @@ impl ApiServer {
         };
         match (&parsed.custom, document.row) {
             (Some(custom), _) if !custom.status => return Err(Refusal::no_such_resource()),
-            (None, RowReference::Deployment(_) | RowReference::Service(_)) => {
+            (None, _) if matches!(kind.kind, "Deployment" | "ReplicaSet") => {
                 return Err(Refusal::forbidden(
                     kind,
                     &key.name,
@@ -307,14 +309,26 @@ impl ApiServer {
         }
         let current = read(kind, &key.namespace, &key.name, turn).unwrap_or_default();
         is_current(object, &current, (kind, &key.name))?;
-        let status = parsed.value.get("status").cloned();
-        let changed = status.as_ref() != document.value.get("status");
+        let mut parts: Vec<&[&str]> = vec![&["status"]];
+        if parsed.custom.is_none() && !KEEP_METADATA.contains(&kind.kind) {
+            parts.push(&["metadata", "annotations"]);
+            parts.push(&["metadata", "labels"]);
+        }
+        parts.retain(|path| parsed.value.path(path) != document.value.path(path));
+        let changed = !parts.is_empty();
         if changed {
-            turn.store.change_document(&key, |value| match status {
-                Some(status) => value.set("status", status),
-                None => drop(value.remove("status")),
+            turn.store.change_document(&key, |value| {
+                for path in parts {
+                    match parsed.value.path(path) {
+                        Some(part) => value.set_path(path, part.clone()),
+                        None => drop(value.remove_path(path)),
+                    }
+                }
             });
             workload::attach(kind.kind, &key, false, turn);
+            if let (RowReference::Watched(id), "ResourceQuota") = (document.row, kind.kind) {
+                quota::status_written(id, turn);
+            }
             note("update", kind, &key.name, turn);
         }
         let mut response = answer(kind, &key, turn)?;
@@ -569,6 +583,18 @@ impl ApiServer {
         answer(kind, &key, turn)
     }
 }
+
+/// Kinds whose status subresource leaves the metadata alone.
+/// Source: users of `ResetObjectMetaForStatus` in `pkg/registry`, and `pkg/registry/flowcontrol`.
+const KEEP_METADATA: [&str; 7] = [
+    "FlowSchema",
+    "PodCertificateRequest",
+    "PriorityLevelConfiguration",
+    "ResourceClaim",
+    "ServiceCIDR",
+    "ValidatingAdmissionPolicy",
+    "VolumeAttachment",
+];
 
 /// Tells the garbage collector of an object that names owners.
 fn owned(value: &Value, turn: &mut Turn<'_, '_>) {

@@ -594,6 +594,13 @@ fn service_share(resource: &str, service: &Value) -> Option<Quantity> {
 /// Source: `pkg/controller/resourcequota/config/v1alpha1/defaults.go`.
 const RESYNC: SimDuration = SimDuration::from_secs(300);
 
+/// A status that somebody else writes stays until the next count.
+/// Source: `resource_quota_controller.go` (`UpdateFunc`).
+pub fn status_written(id: WatchedId, turn: &mut Turn<'_, '_>) {
+    let at = tick_after(turn.now(), RESYNC);
+    turn.at(at, Event::Sync(Key::Watched(id)));
+}
+
 /// Pods of a namespace that have been asked to go are counted as long again as they have to do so.
 /// What is still there then is not seen before the quotas are counted for another reason.
 /// Source: `pkg/quota/v1/evaluator/core/pods.go` (`QuotaV1Pod`).

@@ -46,6 +46,8 @@ pub struct Version {
     pub schema: Arc<Structural>,
     /// Columns of `kubectl get`.
     pub columns: Vec<PrinterColumn>,
+    /// Fields that objects can be chosen by: `selectableFields`, without the leading dots.
+    pub selectable: Vec<String>,
     /// Whether status is a subresource.
     pub status: bool,
     /// Whether scale is, and where it reads and writes.

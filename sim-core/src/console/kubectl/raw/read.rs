@@ -7,6 +7,7 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::watch::{self, Scope, Span, Watcher};
 use crate::console::kubectl::{Call, get, name_of};
+use crate::kube::apiserver::{Propagation, Request};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
 
@@ -85,14 +86,14 @@ fn bad(message: String) -> Problem {
 ///
 /// # Errors
 /// Selectors that cannot be read.
-fn narrowed(mut scope: Scope, query: &Query) -> Result<Scope, Problem> {
+fn narrowed(call: &Call<'_>, mut scope: Scope, query: &Query) -> Result<Scope, Problem> {
     let labels = query.get("labelSelector");
     if !labels.is_empty() {
         let parsed = Selector::parse(labels);
         scope.labels = Some(parsed.map_err(|error| bad(error.clone()))?);
     }
     scope.fields = get::field_selector(query.get("fieldSelector"))?;
-    match get::unselectable(scope.kind, &scope.fields) {
+    match get::unselectable(call, scope.kind, &scope.fields) {
         None => Ok(scope),
         Some(said) => Err(bad(said)),
     }
@@ -103,7 +104,7 @@ fn narrowed(mut scope: Scope, query: &Query) -> Result<Scope, Problem> {
 /// # Errors
 /// What the API server refuses.
 pub(super) fn collection(call: &mut Call<'_>, scope: Scope, query: &Query) -> Result<(), Problem> {
-    let scope = narrowed(scope, query)?;
+    let scope = narrowed(call, scope, query)?;
     let verb = if query.on("watch") { "watch" } else { "list" };
     call.may(
         verb,
@@ -117,6 +118,36 @@ pub(super) fn collection(call: &mut Call<'_>, scope: Scope, query: &Query) -> Re
     let page = list(call, &scope, query)?;
     call.say(&json(&page, KeyOrder::Sorted));
     Ok(())
+}
+
+/// DELETE of a collection; answers with what it held.
+/// Source: apiserver `pkg/registry/generic/registry/store.go` (`DeleteCollection`).
+///
+/// # Errors
+/// What the API server refuses.
+pub(super) fn clear(call: &mut Call<'_>, scope: Scope, query: &Query) -> Result<Value, Problem> {
+    let scope = narrowed(call, scope, query)?;
+    let kind = scope.kind;
+    let within = scope.namespace.as_deref().unwrap_or("");
+    call.may("deletecollection", kind, within, "")?;
+    let page = list(call, &scope, query)?;
+    let items = page.get("items").and_then(Value::as_list).unwrap_or(&[]);
+    for object in items {
+        let namespace = object.str_at(&["metadata", "namespace"]).unwrap_or("");
+        call.ask(Request::Delete {
+            kind: kind.request_name().into(),
+            namespace: namespace.into(),
+            name: name_of(object).into(),
+            propagation: match query.get("propagationPolicy") {
+                "Foreground" => Some(Propagation::Foreground),
+                "Background" => Some(Propagation::Background),
+                "Orphan" => Some(Propagation::Orphan),
+                _ => None,
+            },
+            grace_seconds: query.get("gracePeriodSeconds").parse().ok(),
+        })?;
+    }
+    Ok(page)
 }
 
 /// A place in a list: the revision that it shows, and the key after which it goes on.

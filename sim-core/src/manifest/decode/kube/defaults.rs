@@ -447,9 +447,10 @@ fn requests_from_limits(container: &mut Value) {
 fn service(spec: &mut Value) {
     default(spec, "type", "ClusterIP");
     default(spec, "sessionAffinity", "None");
-    if spec.str_at(&["sessionAffinity"]) == Some("ClientIP")
-        && spec.get("sessionAffinityConfig").is_none()
-    {
+    let affinity = spec.str_at(&["sessionAffinity"]);
+    if affinity == Some("None") {
+        spec.remove("sessionAffinityConfig");
+    } else if affinity == Some("ClientIP") && spec.get("sessionAffinityConfig").is_none() {
         spec.set_path(
             &["sessionAffinityConfig", "clientIP", "timeoutSeconds"],
             10_800.into(),

@@ -113,10 +113,7 @@ const KINDS: &[Claim] = &[
         kind: "CustomResourceDefinition",
         template: "",
         read: &["spec"],
-        but: &[
-            "spec.conversion.webhook",
-            "spec.versions[].selectableFields",
-        ],
+        but: &["spec.conversion.webhook"],
     },
     Claim {
         group: "apps",
