@@ -76,6 +76,15 @@ impl Output {
     }
 }
 
+/// A switch's value, as Go's `strconv.ParseBool` takes it.
+fn go_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
 /// The refusal of what the real tools have and nothing here stands for.
 fn not_modelled(what: impl Into<Sentence>) -> Sentence {
     catalogue::NOT_MODELLED.plain().and("what", what.into())

@@ -13,6 +13,7 @@ pub mod distribution;
 pub mod flags;
 pub mod generic_resource;
 pub mod listing;
+mod mount;
 pub mod named;
 pub mod node;
 pub mod pretty;

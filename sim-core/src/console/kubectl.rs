@@ -496,15 +496,27 @@ impl Call<'_> {
     /// # Errors
     /// Unknown kinds and missing names.
     pub fn looked_up(&self, words: &[String]) -> Result<Found, Problem> {
+        self.looked_up_by(words, |kind, name| self.object(kind, name).map(Some))
+    }
+
+    /// What words mean, each name looked up by `one`, which may pass over what is not there.
+    ///
+    /// # Errors
+    /// Unknown kinds and missing names.
+    pub fn looked_up_by(
+        &self,
+        words: &[String],
+        one: impl Fn(&'static Kind, &str) -> Result<Option<Value>, Problem>,
+    ) -> Result<Found, Problem> {
         // The selector of `expose` is the Service's.
         let selector = match self.verb {
             "expose" => None,
             _ => self.selector()?,
         };
-        let fields = get::field_selector(self.arguments.flag("field-selector").unwrap_or(""))?;
+        let fields = self.field_selector()?;
         let many = selector.is_some() || !fields.is_empty() || self.arguments.on("all");
-        let mut found = Vec::new();
-        let mut problems = Vec::new();
+        let namespace = (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
+        let (mut found, mut problems) = (Vec::new(), Vec::new());
         for (kind, name) in self.targets(words)? {
             match name {
                 // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`visitBySelector`).
@@ -517,27 +529,20 @@ impl Call<'_> {
                         },
                     ));
                 }
-                Some(name) => match self.object(kind, &name) {
-                    Ok(object) => found.push((kind, object)),
+                Some(name) => match one(kind, &name) {
+                    Ok(object) => found.extend(object.map(|object| (kind, object))),
                     Err(problem) => problems.push(problem),
                 },
                 // A kind alone means all of it (`ResourceTypeOrNameArgs(true, …)`).
                 None if many || self.verb == "rollout" => {
                     get::check_fields(self, kind, &fields)?;
-                    let namespace =
-                        (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
-                    let objects = self.listing(kind, namespace)?;
-                    found.extend(
-                        objects
-                            .into_iter()
-                            .filter(|object| {
-                                selector
-                                    .as_ref()
-                                    .is_none_or(|selector| get::selected(selector, object))
-                                    && get::fields_match(&fields, object)
-                            })
-                            .map(|object| (kind, object)),
-                    );
+                    let mut objects = self.listing(kind, namespace)?;
+                    objects.retain(|object| {
+                        let labels = selector.as_ref();
+                        labels.is_none_or(|selector| get::selected(selector, object))
+                            && get::fields_match(&fields, object)
+                    });
+                    found.extend(objects.into_iter().map(|object| (kind, object)));
                 }
                 None => {
                     return Err(Problem::error(
@@ -547,6 +552,14 @@ impl Call<'_> {
             }
         }
         Ok((found, problems))
+    }
+
+    /// What follows `--field-selector`.
+    ///
+    /// # Errors
+    /// The parser's text.
+    pub fn field_selector(&self) -> Result<Vec<(String, String, bool)>, Problem> {
+        get::field_selector(self.arguments.flag("field-selector").unwrap_or(""))
     }
 
     /// What follows `-l`.

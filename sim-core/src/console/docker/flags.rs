@@ -3,7 +3,7 @@
 
 use crate::base::sentence::catalogue;
 use crate::base::sentence::passage::Passage;
-use crate::console::Output;
+use crate::console::{Output, go_bool};
 
 /// One command.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +66,7 @@ struct Flag {
 impl Parsed {
     /// Whether the flag was given, and not as `--flag=false`.
     pub fn has(&self, name: &str) -> bool {
-        self.value(name)
-            .is_some_and(|value| value != "false" && value != "0")
+        self.value(name).is_some_and(|value| value != "false")
     }
 
     /// The last value of a flag.
@@ -203,13 +202,17 @@ fn give(grammar: &Grammar, flag: Flag, value: String, parsed: &mut Parsed) -> Re
             grammar.path, flag.long
         )));
     }
-    if flag.kind == Kind::Switch && !matches!(value.as_str(), "true" | "false" | "1" | "0") {
-        let message = format!(
-            "invalid argument \"{value}\" for \"--{}\" flag: strconv.ParseBool: parsing \"{value}\": invalid syntax",
-            flag.long
-        );
-        return Err(flag_error(grammar, &message));
-    }
+    let value = match (flag.kind, go_bool(&value)) {
+        (Kind::Value, _) => value,
+        (Kind::Switch, Some(on)) => on.to_string(),
+        (Kind::Switch, None) => {
+            let message = format!(
+                "invalid argument \"{value}\" for \"--{}\" flag: strconv.ParseBool: parsing \"{value}\": invalid syntax",
+                flag.long
+            );
+            return Err(flag_error(grammar, &message));
+        }
+    };
     parsed.given.push((flag.long, value));
     Ok(())
 }

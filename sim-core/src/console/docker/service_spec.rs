@@ -6,20 +6,21 @@ use std::sync::Arc;
 use super::flags::{Grammar, Parsed, parse};
 use super::generic_resource::generic;
 use super::service::append;
-use super::words::{read_bytes, read_decimal};
-use super::{ask, container_flags, distribution, progress};
+use super::words::read_bytes;
+use super::{ask, container_flags, distribution, mount, progress};
 use crate::api::health::{HealthCheck, HealthTest};
 use crate::api::resources::{ResourceAmounts, ResourceNeeds};
 use crate::api::swarm::service::{
-    ContainerSpec, EndpointMode, FailureAction, Mount, MountKind, Placement, PortProtocol,
-    PublishMode, PublishedPort, RestartCondition, RestartPolicy, ServiceMode, ServiceSpec,
-    TaskSpec, UpdateConfig, UpdateOrder,
+    ContainerSpec, EndpointMode, FailureAction, Placement, PortProtocol, PublishMode,
+    PublishedPort, RestartCondition, RestartPolicy, ServiceMode, ServiceSpec, TaskSpec,
+    UpdateConfig, UpdateOrder,
 };
 use crate::base::arrange::Arrange;
 use crate::base::sentence::passage::Passage;
 use crate::base::sorted::SortedMap;
 use crate::base::time::SimDuration;
-use crate::console::{Output, Session, not_modelled};
+use crate::console::{Output, Session};
+use crate::manifest::decode::amount::parse_decimal;
 use crate::substrate::image::tagged;
 use crate::swarm::control_api::{Kind, Request, Response};
 
@@ -154,7 +155,10 @@ pub fn create(session: &mut Session, words: &[String]) -> Result<Output, Output>
     container_flags::create(&parsed, &mut spec.task.container.options)?;
     spec.task.container.options.registry_auth = parsed.has("with-registry-auth");
     for mount in parsed.values("mount") {
-        spec.task.container.mounts.push(self::mount(mount)?);
+        spec.task
+            .container
+            .mounts
+            .push(mount::long("mount", mount).map_err(|why| Output::error(125, why))?);
     }
     for (kind, amount) in generic(&parsed.values("generic-resource"))? {
         spec.task.resources.requests.extended.insert(kind, amount);
@@ -386,7 +390,7 @@ pub fn common(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> {
 
 fn amounts(parsed: &Parsed, prefix: &str, amounts: &mut ResourceAmounts) -> Result<(), Output> {
     let nanos = parsed.read(&format!("{prefix}-cpu"), |text| {
-        read_decimal(text, 9).ok_or_else(|| format!("failed to parse {text} as a rational number"))
+        parse_decimal(text, 9).ok_or_else(|| format!("failed to parse {text} as a rational number"))
     })?;
     if let Some(nanos) = nanos {
         if nanos != 0 && nanos < CPU_NANOS_MIN {
@@ -458,7 +462,7 @@ fn update_config(parsed: &Parsed, prefix: &str, config: &mut UpdateConfig) -> Re
         config.monitor = monitor;
     }
     let ratio = parsed.read(&flag("max-failure-ratio"), |text| {
-        read_decimal(text, 6)
+        parse_decimal(text, 6)
             .ok_or_else(|| format!("strconv.ParseFloat: parsing {text:?}: invalid syntax"))
     })?;
     if let Some(ratio) = ratio {
@@ -697,48 +701,4 @@ pub fn ports(text: &str) -> Result<Vec<PublishedPort>, Output> {
             mode: PublishMode::Ingress,
         })
         .collect())
-}
-
-/// `type=bind,source=…,target=…,readonly`.
-///
-/// # Errors
-/// The command line's text.
-pub fn mount(text: &str) -> Result<Mount, Output> {
-    let fault = |message: Passage| {
-        let head = format!("invalid argument {text:?} for \"--mount\" flag: ");
-        Output::error(125, Passage::from(head).then(message))
-    };
-    let mut mount = Mount {
-        kind: MountKind::Volume,
-        source: "".into(),
-        target: "".into(),
-        read_only: false,
-    };
-    for field in text.split(',') {
-        let (key, value) = field.split_once('=').unwrap_or((field, "true"));
-        match key {
-            "type" => {
-                mount.kind = match value {
-                    "bind" => MountKind::Bind,
-                    "volume" => MountKind::Volume,
-                    "tmpfs" => MountKind::Tmpfs,
-                    other => {
-                        return Err(fault(not_modelled(format!("mount type {other:?}")).into()));
-                    }
-                }
-            }
-            "source" | "src" => mount.source = value.into(),
-            "target" | "dst" | "destination" => mount.target = value.into(),
-            "readonly" | "ro" => mount.read_only = value == "true" || value == "1",
-            "volume-driver" | "volume-nocopy" | "bind-propagation" | "volume-opt"
-            | "volume-label" | "tmpfs-size" | "tmpfs-mode" | "consistency" => {
-                return Err(fault(not_modelled(format!("\"{key}\"")).into()));
-            }
-            _ => return Err(fault(format!("unexpected key '{key}' in '{field}'").into())),
-        }
-    }
-    if mount.target.is_empty() {
-        return Err(fault("target is required".into()));
-    }
-    Ok(mount)
 }

@@ -10,10 +10,10 @@ use super::flags::{Grammar, Parsed, parse};
 use super::generic_resource::generic;
 use super::service::{append, rollback_named, stored};
 use super::service_spec::{
-    by_id, common, job_has_no_update, mount, network, number, pair, ports, preference, quiet,
-    references, shell_words, variable_of,
+    by_id, common, job_has_no_update, network, number, pair, ports, preference, quiet, references,
+    shell_words, variable_of,
 };
-use super::{ask, container_flags, progress};
+use super::{ask, container_flags, mount, progress};
 use crate::api::swarm::service::{
     MountKind, PortProtocol, PublishedPort, ServiceMode, ServiceSpec,
 };
@@ -242,7 +242,7 @@ fn change_mounts(parsed: &Parsed, spec: &mut ServiceSpec) -> Result<(), Output> 
     let mounts = &mut spec.task.container.mounts;
     let mut added: Vec<Arc<str>> = Vec::new();
     for text in parsed.values("mount-add") {
-        let mount = mount(text)?;
+        let mount = mount::long("mount-add", text).map_err(|why| Output::error(125, why))?;
         if added.contains(&mount.target) {
             return Err(Output::error(1, "duplicate mount target"));
         }

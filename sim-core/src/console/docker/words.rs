@@ -4,6 +4,7 @@ use crate::api::swarm::service::{PortProtocol, PublishedPort};
 use crate::base::arrange::Arrange;
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::table::width;
+use crate::manifest::decode::amount::parse_bytes;
 
 /// A time span in words. Source: docker/go-units `duration.go` HumanDuration.
 pub fn human(span: SimDuration) -> String {
@@ -176,52 +177,7 @@ fn fixed(bytes: u128, scale: u128, places: u32, unit: &str) -> String {
 /// # Errors
 /// Upstream's text.
 pub fn read_bytes(text: &str) -> Result<u64, String> {
-    let fault = || format!("invalid size: '{text}'");
-    let split = text
-        .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let shift = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => return Err(fault()),
-    };
-    let millionths = read_decimal(number, 6).ok_or_else(fault)?;
-    u64::try_from((u128::from(millionths) << shift) / 1_000_000).map_err(|_| fault())
-}
-
-/// A decimal number times `10^places`, further digits dropped.
-pub fn read_decimal(text: &str, places: usize) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if whole.is_empty() && fraction.is_empty()
-        || !fraction.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return None;
-    }
-    let whole: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole
-            .bytes()
-            .all(|byte| byte.is_ascii_digit())
-            .then(|| whole.parse().ok())??
-    };
-    let digits: String = fraction
-        .chars()
-        .chain(std::iter::repeat('0'))
-        .take(places)
-        .collect();
-    let fraction: u64 = if digits.is_empty() {
-        0
-    } else {
-        digits.parse().ok()?
-    };
-    whole
-        .checked_mul(10_u64.pow(u32::try_from(places).ok()?))?
-        .checked_add(fraction)
+    parse_bytes(text).ok_or_else(|| format!("invalid size: '{text}'"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Words to flags and arguments, as pflag reads them.
 
 use crate::base::time::SimDuration;
+use crate::console::go_bool;
 
 /// Flags that every verb has.
 const GLOBAL: [&str; 23] = [
@@ -119,18 +120,13 @@ fn check(
         };
         parsed.err().map(|error| error.replace(span, value))
     } else if takes == Takes::Nothing {
-        // Source: Go's `strconv.ParseBool`.
-        match value.as_str() {
-            "1" | "t" | "T" | "TRUE" | "true" | "True" => {
-                "true".clone_into(value);
+        match go_bool(value) {
+            Some(on) => {
+                *value = on.to_string();
                 None
             }
-            "0" | "f" | "F" | "FALSE" | "false" | "False" => {
-                "false".clone_into(value);
-                None
-            }
-            other => Some(format!(
-                "strconv.ParseBool: parsing \"{other}\": invalid syntax"
+            None => Some(format!(
+                "strconv.ParseBool: parsing \"{value}\": invalid syntax"
             )),
         }
     } else {

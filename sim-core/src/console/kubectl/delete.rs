@@ -6,7 +6,7 @@ use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
 
 use super::problem::Problem;
-use super::{Call, apply, get, name_of, wait};
+use super::{Call, Found, apply, name_of, wait};
 
 /// Flags of `delete`.
 pub const FLAGS: &[&str] = &[
@@ -237,16 +237,11 @@ fn removal(
     Ok(())
 }
 
-/// Objects that a command means, with their kinds, and what went wrong with the others.
-type Chosen = (Vec<(&'static Kind, Value)>, Vec<Problem>);
-
-fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
-    let mut found = Vec::new();
-    let mut problems = Vec::new();
+fn chosen(call: &Call<'_>) -> Result<Found, Problem> {
     let quiet = call.arguments.on("ignore-not-found");
     if call.arguments.has_files() {
-        let (items, wrong) = apply::items(call)?;
-        problems = wrong;
+        let mut found = Vec::new();
+        let (items, mut problems) = apply::items(call)?;
         for item in items {
             let name = name_of(&item.object);
             call.may("delete", item.kind, item.namespace(), name)?;
@@ -264,46 +259,11 @@ fn chosen(call: &Call<'_>) -> Result<Chosen, Problem> {
     if call.arguments.words.is_empty() {
         return Err(Problem::no_resource());
     }
-    let selector = call.selector()?;
-    let many = selector.is_some()
-        || call.arguments.on("all")
-        || call.arguments.flag("field-selector").is_some();
-    for (kind, name) in call.targets(&call.arguments.words)? {
-        match name {
-            Some(_) if many => {
-                return Err(Problem::error(
-                    "name cannot be provided when a selector is specified",
-                ));
-            }
-            Some(name) => match call
-                .may("delete", kind, &call.namespace, &name)
-                .and_then(|()| call.stored(kind, &name))
-            {
-                Ok(object) => found.push((kind, object)),
-                Err(problem) if quiet && problem.reason == "NotFound" => {}
-                Err(problem) => problems.push(problem),
-            },
-            None if many => {
-                let namespace =
-                    (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
-                let objects = call.listing(kind, namespace)?;
-                found.extend(
-                    objects
-                        .into_iter()
-                        .filter(|object| {
-                            selector
-                                .as_ref()
-                                .is_none_or(|selector| get::selected(selector, object))
-                        })
-                        .map(|object| (kind, object)),
-                );
-            }
-            None => {
-                return Err(Problem::error(
-                    "resource(s) were provided, but no name was specified",
-                ));
-            }
+    call.looked_up_by(&call.arguments.words, |kind, name| {
+        call.may("delete", kind, &call.namespace, name)?;
+        match call.stored(kind, name) {
+            Err(problem) if quiet && problem.reason == "NotFound" => Ok(None),
+            stored => stored.map(Some),
         }
-    }
-    Ok((found, problems))
+    })
 }

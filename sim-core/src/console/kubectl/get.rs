@@ -201,12 +201,12 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
         Some((kind, _)) => selector(call, kind)?,
         None => call.selector()?,
     };
-    if selector.is_some() && by_name {
+    let fields = call.field_selector()?;
+    if by_name && (selector.is_some() || !fields.is_empty()) {
         return Err(Problem::error(
             "name cannot be provided when a selector is specified",
         ));
     }
-    let fields = field_selector(call.arguments.flag("field-selector").unwrap_or(""))?;
     for (kind, _) in &wanted {
         check_fields(call, kind, &fields)?;
     }

@@ -8,7 +8,7 @@ use crate::object::jsonpath::{Template, text};
 use super::pod_status::items;
 use super::problem::Problem;
 use super::set::LOCAL;
-use super::{Call, apply, get, name_of, printers};
+use super::{Call, apply, name_of, printers};
 
 /// Flags of `wait`.
 pub const FLAGS: &[&str] = &[
@@ -159,9 +159,8 @@ fn is_value(found: &[Value], wanted: Option<&str>) -> Result<bool, &'static str>
 
 /// Objects that are there; absent ones have been deleted already.
 fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Value)>, Problem> {
-    let selector = call.selector()?;
-    let mut found = Vec::new();
     if call.arguments.has_files() {
+        let mut found = Vec::new();
         let (items, problems) = apply::items(call)?;
         Problem::all(problems)?;
         for item in items {
@@ -170,27 +169,9 @@ fn present(call: &Call<'_>, words: &[String]) -> Result<Vec<(&'static Kind, Valu
         }
         return Ok(found);
     }
-    for (kind, name) in call.targets(words)? {
-        match name {
-            Some(name) => found.extend(
-                call.read(kind, &call.namespace, &name)?
-                    .map(|object| (kind, object)),
-            ),
-            None => {
-                let objects = call.listing(kind, Some(&call.namespace))?;
-                found.extend(
-                    objects
-                        .into_iter()
-                        .filter(|object| {
-                            selector
-                                .as_ref()
-                                .is_none_or(|selector| get::selected(selector, object))
-                        })
-                        .map(|object| (kind, object)),
-                );
-            }
-        }
-    }
+    let (found, problems) =
+        call.looked_up_by(words, |kind, name| call.read(kind, &call.namespace, name))?;
+    Problem::all(problems)?;
     Ok(found)
 }
 

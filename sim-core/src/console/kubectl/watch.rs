@@ -378,7 +378,7 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
             kind, name,
         )));
     }
-    let fields = get::field_selector(call.arguments.flag("field-selector").unwrap_or(""))?;
+    let fields = call.field_selector()?;
     get::check_fields(call, kind, &fields)?;
     let scope = Scope {
         kind,

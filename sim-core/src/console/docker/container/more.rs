@@ -23,6 +23,7 @@ use crate::console::host::sight::Sight;
 use crate::console::table::Table;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
+use crate::manifest::decode::amount::parse_decimal;
 use crate::manifest::value::Value;
 use crate::object::print::json_plain;
 use crate::object::template::Template;
@@ -196,7 +197,7 @@ pub fn instant(text: &str, now: SimTime) -> Result<SimTime, String> {
         let seconds = seconds.saturating_sub(EPOCH_UNIX_SECONDS);
         SimTime::from_micros(seconds.saturating_mul(1_000_000).saturating_add(micros))
     };
-    if let Some(micros) = crate::console::docker::words::read_decimal(text, 6) {
+    if let Some(micros) = parse_decimal(text, 6) {
         return Ok(from_unix(micros / 1_000_000, micros % 1_000_000));
     }
     let digits = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();

@@ -16,11 +16,13 @@ use crate::base::time::{SimDuration, SimTime};
 use crate::compose::store::State;
 use crate::compose::{Request, Response};
 use crate::console::docker::flags::{Grammar, Parsed, parse};
-use crate::console::docker::words::{read_bytes, read_decimal};
+use crate::console::docker::mount;
+use crate::console::docker::words::read_bytes;
 use crate::console::{Output, Session};
 use crate::engine::command::Orchestrator;
 use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::{dotenv, port};
+use crate::manifest::decode::amount::parse_decimal;
 use crate::manifest::decode::duration;
 
 /// Longest wait for an attached container.
@@ -378,7 +380,7 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, Passage
     }
     let mut mounts: Vec<Mount> = Vec::new();
     for value in parsed.values("volume") {
-        mounts.push(short_mount(value)?);
+        mounts.push(mount::short(value)?);
     }
     for value in parsed.values("tmpfs") {
         mounts.push(Mount {
@@ -389,7 +391,7 @@ fn config(session: &Session, parsed: &Parsed) -> Result<ContainerConfig, Passage
         });
     }
     for value in parsed.values("mount") {
-        mounts.push(long_mount(value)?);
+        mounts.push(mount::long("mount", value)?);
     }
     let (network_mode, networks) = networks(parsed);
     Ok(ContainerConfig {
@@ -520,7 +522,7 @@ pub fn limits(parsed: &Parsed, known: &ContainerLimits) -> Result<ContainerLimit
     let number = |name: &str, known: i64| Ok::<i64, String>(whole(parsed, name)?.unwrap_or(known));
     let nano_cpus = match parsed.value("cpus") {
         None => known.nano_cpus,
-        Some(text) => read_decimal(text, 9)
+        Some(text) => parse_decimal(text, 9)
             .and_then(|nano| i64::try_from(nano).ok())
             .ok_or_else(|| format!("failed to parse {text} as a rational number"))?,
     };
@@ -590,77 +592,4 @@ fn health(parsed: &Parsed) -> Result<Option<HealthCheck>, String> {
             SimDuration::from_secs(5),
         ),
     }))
-}
-
-fn short_mount(text: &str) -> Result<Mount, String> {
-    let mut parts = text.split(':');
-    let first = parts.next().unwrap_or("");
-    let fault = || format!("invalid spec: {text}: empty section between colons");
-    let Some(target) = parts.next() else {
-        return Ok(Mount {
-            kind: MountKind::Volume,
-            source: "".into(),
-            target: first.into(),
-            read_only: false,
-        });
-    };
-    if first.is_empty() || target.is_empty() {
-        return Err(fault());
-    }
-    let read_only = parts
-        .next()
-        .is_some_and(|options| options.split(',').any(|option| option == "ro"));
-    let is_path = first.starts_with(['/', '.', '~']);
-    if !target.starts_with('/') {
-        return Err(format!(
-            "Error response from daemon: invalid volume specification: '{text}': invalid mount config for type \"{}\": invalid mount path: '{target}' mount path must be absolute",
-            if is_path { "bind" } else { "volume" }
-        ));
-    }
-    Ok(Mount {
-        kind: if is_path {
-            MountKind::Bind
-        } else {
-            MountKind::Volume
-        },
-        source: first.into(),
-        target: target.into(),
-        read_only,
-    })
-}
-
-fn long_mount(text: &str) -> Result<Mount, String> {
-    let mut mount = Mount {
-        kind: MountKind::Volume,
-        source: "".into(),
-        target: "".into(),
-        read_only: false,
-    };
-    for part in text.split(',') {
-        let (key, value) = part.split_once('=').unwrap_or((part, "true"));
-        match key {
-            "type" => {
-                mount.kind = match value {
-                    "bind" => MountKind::Bind,
-                    "volume" => MountKind::Volume,
-                    "tmpfs" => MountKind::Tmpfs,
-                    other => {
-                        return Err(format!(
-                            "Error response from daemon: mount type unknown: \"{other}\""
-                        ));
-                    }
-                }
-            }
-            "source" | "src" => mount.source = value.into(),
-            "target" | "dst" | "destination" => mount.target = value.into(),
-            "readonly" | "ro" => mount.read_only = value != "false",
-            _ => {}
-        }
-    }
-    if mount.target.is_empty() {
-        return Err(format!(
-            "invalid argument \"{text}\" for \"--mount\" flag: target is required"
-        ));
-    }
-    Ok(mount)
 }
