@@ -27,13 +27,14 @@ pub mod watch;
 use std::sync::Arc;
 
 use crate::base::limits::MAX_CONSOLE_LINE;
+use crate::base::rng::Seed;
 use crate::base::sentence::passage::Passage;
 use crate::base::sentence::{Sentence, catalogue};
 use crate::base::sorted::SortedMap;
 use crate::base::time::{SimDuration, SimTime};
 use crate::engine::command::{Answer, Command, Orchestrator};
 use crate::engine::history::History;
-use crate::engine::lab::Input;
+use crate::engine::lab::{Input, Lab};
 use crate::engine::world::World;
 use crate::manifest::diagnostic::Diagnostic;
 use crate::manifest::lines::Source;
@@ -74,6 +75,11 @@ impl Output {
             ..Self::default()
         }
     }
+}
+
+/// Empty worlds whose containers' scripts have the console's commands.
+pub fn lab(orchestrators: &[Orchestrator], seed: Seed) -> Lab {
+    Lab::new(orchestrators, seed).with_hands(host::hands)
 }
 
 /// A switch's value, as Go's `strconv.ParseBool` takes it.

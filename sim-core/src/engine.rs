@@ -4,7 +4,7 @@
 //! time with its forks. Nothing here knows the transport, serde or the browser.
 
 pub mod checks;
-mod client;
+pub mod client;
 pub mod command;
 pub mod event;
 pub mod fault;

@@ -223,9 +223,9 @@ fn exit(code: i32) -> u8 {
 mod tests {
     use super::*;
     use crate::base::rng::Seed;
+    use crate::console::lab;
     use crate::engine::command::Orchestrator;
     use crate::engine::history::History;
-    use crate::engine::lab::Lab;
 
     /// Runs lines in a directory of their own; `{}` stands for it.
     fn run(
@@ -239,8 +239,7 @@ mod tests {
         for (name, bytes) in files {
             fs::write(directory.join(name), bytes).expect("a file");
         }
-        let mut session =
-            Session::new(History::new(Lab::new(&[Orchestrator::Kubernetes], Seed(1))));
+        let mut session = Session::new(History::new(lab(&[Orchestrator::Kubernetes], Seed(1))));
         let mut disk = Disk::of(&session);
         act(&directory, &mut |text| {
             let text = text.replace("{}", directory.to_str().expect("a name"));

@@ -207,7 +207,6 @@ pub fn spec(
             .collect(),
         ports: ports.into(),
         any_but: None,
-        texts: Arc::from([]),
         group: group(bounds),
         oom: OomScore::Fixed(i32::try_from(bounds.oom_score_adj).unwrap_or(0)),
         requests: ResourceVector::default(),

@@ -45,6 +45,7 @@ use crate::engine::world::World;
 use crate::substrate::container::ContainerState;
 use crate::substrate::machine::Power;
 use crate::substrate::order::{ContainerId, MachineId};
+use crate::substrate::script::hands::Done;
 
 use place::Place;
 use shell::{Outcome, Wish};
@@ -229,7 +230,23 @@ fn write(
     wish: &Wish,
     output: &mut Output,
 ) {
-    let (command, path) = match wish {
+    let (command, path) = command_of(node, wish);
+    match session.command(orchestrator, command) {
+        // The command itself has said so.
+        Ok(Answer::Refused(_)) if path.is_empty() => {}
+        Ok(Answer::Refused(why)) => {
+            let head = format!("sh: 1: echo: echo: I/O error: {path}: ");
+            output.stderr.push(Passage::from(head).then(why).then("\n"));
+            output.code = 1;
+        }
+        Ok(_) => {}
+        Err(error) => *output = error,
+    }
+}
+
+/// The engine's command for a wish, and the path that it is about.
+fn command_of<'w>(node: &str, wish: &'w Wish) -> (Command, &'w str) {
+    match wish {
         Wish::Group { target, text, path } => (
             Command::WriteFile(FileWrite {
                 machine: node.into(),
@@ -259,18 +276,23 @@ fn write(
             }),
             spot.path.as_str(),
         ),
-    };
-    match session.command(orchestrator, command) {
-        // The command itself has said so.
-        Ok(Answer::Refused(_)) if path.is_empty() => {}
-        Ok(Answer::Refused(why)) => {
-            let head = format!("sh: 1: echo: echo: I/O error: {path}: ");
-            output.stderr.push(Passage::from(head).then(why).then("\n"));
-            output.code = 1;
-        }
-        Ok(_) => {}
-        Err(error) => *output = error,
     }
+}
+
+/// Carries out a command line of a container's own script: the engine's hands.
+pub fn hands(world: &World, container: ContainerId, line: &str) -> Option<(Done, Vec<Command>)> {
+    let words = ["sh", "-c", line].map(str::to_owned);
+    let outcome = inside(world, container, world.now, &words, "")?;
+    let node = machine_of(world, container);
+    let wishes = outcome.wishes.iter();
+    let wanted = wishes.map(|wish| command_of(&node, wish).0).collect();
+    let done = Done {
+        printed: outcome.output.stdout.to_string(),
+        complained: outcome.output.stderr.to_string(),
+        code: outcome.output.code,
+        took: outcome.takes,
+    };
+    Some((done, wanted))
 }
 
 /// Carries out what a command inside a container wanted.

@@ -16,7 +16,6 @@ use crate::base::sentence::Sentence;
 use crate::base::sorted::SortedMap;
 use crate::engine::command::{FaultSpec, MachineSpec, Orchestrator};
 use crate::engine::history::History;
-use crate::engine::lab::Lab;
 use crate::manifest::detect::{self, Wishes};
 use crate::manifest::diagnostic::{Diagnostic, Severity};
 use crate::manifest::lines::Source;
@@ -300,7 +299,7 @@ fn build(
         Some(forced) => forced.to_vec(),
         None => read.orchestrators()?,
     };
-    let mut lab = Lab::new(&orchestrators, experiment.seed);
+    let mut lab = super::lab(&orchestrators, experiment.seed);
     worlds::choices(&mut lab, experiment);
     worlds::settings(&mut lab, experiment)?;
     let mut session = Session::new(History::new(lab));

@@ -1,6 +1,6 @@
-//! Answers to what containers' scripts ask the network.
+//! Answers to what containers' scripts ask: the network, and the commands of their own container.
 //!
-//! What a script hears follows from names, rules and programs as they are at that moment: the same
+//! What the network says follows from names, rules and programs as they are at that moment: the same
 //! that users' requests meet. One receiver is drawn for each question, as each connection goes to one.
 //!
 //! Not modelled: a name server that is down, receivers that answer only some requests for want of CPU,
@@ -9,28 +9,55 @@
 use std::num::NonZeroU32;
 
 use crate::base::rng::Stream;
+use crate::des::queue::Seq;
 use crate::kube::rows::PodId;
 use crate::substrate::container::Container;
 use crate::substrate::order::{ContainerId, Flaw, Owner, ProbeAction, SandboxId};
-use crate::substrate::program::Outcome;
+use crate::substrate::program::{Heard, Outcome, Question};
 use crate::substrate::script::client::{Answer, Behind, Client, Wish};
+use crate::substrate::script::hands::Done;
 
+use super::command::Command;
 use super::world::{Plane, World};
+
+/// Carries out a command line in a container: what becomes of it, and what it wants to change. None:
+/// it is not known. The console's commands do, which stand above the engine.
+pub type Hands = fn(&World, ContainerId, &str) -> Option<(Done, Vec<Command>)>;
 
 impl World {
     /// Answers the script of a container that asks.
     #[inline(never)]
-    pub(super) fn answer_script(&mut self, container: ContainerId) {
-        let Some((answer, said)) = self.script_hears(container) else {
-            return;
+    pub(super) fn answer_script(&mut self, seq: Seq, container: ContainerId) {
+        let row = self.substrate.container(container);
+        let asked = row.and_then(|row| row.behaviour.question());
+        let heard = match asked.map(|(_, question)| question.clone()) {
+            None => return,
+            Some(Question::Network(client)) => {
+                let Some((answer, said)) = self.script_hears(container, &client) else {
+                    return;
+                };
+                Heard::Answer(answer, said)
+            }
+            Some(Question::Line(line)) => {
+                let outcome = (self.hands)(self, container, &line.text);
+                Heard::Done(outcome.map(|(done, wanted)| {
+                    for command in &wanted {
+                        self.carry_out(seq, command);
+                    }
+                    done
+                }))
+            }
         };
-        self.on_substrate(|substrate, scope| substrate.answer(container, (answer, said), scope));
+        self.on_substrate(|substrate, scope| substrate.answer(container, heard, scope));
     }
 
     /// What a script's client hears, and why it fails, as it says so.
-    fn script_hears(&self, container: ContainerId) -> Option<(Answer, Option<String>)> {
+    fn script_hears(
+        &self,
+        container: ContainerId,
+        client: &Client,
+    ) -> Option<(Answer, Option<String>)> {
         let row = self.substrate.container(container)?;
-        let (_, client) = row.behaviour.question()?;
         let answer = self.hears(container, client)?;
         let address = match &self.plane {
             Plane::Kubernetes(plane) => {

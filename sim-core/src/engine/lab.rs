@@ -4,6 +4,7 @@ use crate::base::rng::Seed;
 use crate::base::time::SimTime;
 use crate::des::fingerprint::Fingerprint;
 
+use super::client::Hands;
 use super::command::{Answer, Command, FaultSpec, Orchestrator};
 use super::world::World;
 
@@ -37,6 +38,14 @@ impl Lab {
             worlds,
             now: SimTime::ZERO,
         }
+    }
+
+    /// The same, with somebody who carries out command lines in containers.
+    pub fn with_hands(mut self, hands: Hands) -> Self {
+        for world in &mut self.worlds {
+            world.hands = hands;
+        }
+        self
     }
 
     /// The world of an orchestrator.

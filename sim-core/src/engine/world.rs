@@ -17,6 +17,7 @@ use crate::substrate::order::{MachineId, Order, Upcall};
 use crate::substrate::{Context, PlaneOutbox, Scope, Substrate, SubstrateOutbox};
 use crate::swarm::SwarmPlane;
 
+use super::client::Hands;
 use super::command::{Answer, Command, Orchestrator};
 use super::event::Event;
 use super::fault::Faults;
@@ -131,6 +132,8 @@ pub struct World {
     pub faults: Faults,
     /// What observers derived from the run; never read back by it.
     pub observer: Observer,
+    /// Who carries out command lines in containers.
+    pub hands: Hands,
     queue: Queue<Event>,
     run: Fingerprint,
     events: u64,
@@ -193,6 +196,7 @@ impl World {
             trace: Trace::default(),
             faults: Faults::default(),
             observer: Observer::default(),
+            hands: |_, _, _| None,
             queue: Queue::new(),
             run,
             events: 0,
@@ -436,7 +440,7 @@ impl World {
 
     fn upcall(&mut self, seq: Seq, upcall: Upcall) {
         if let Upcall::Asks { container, .. } = upcall {
-            self.answer_script(container);
+            self.answer_script(seq, container);
             return;
         }
         lend_any!(self, seq, |plane, context, out| plane

@@ -143,8 +143,6 @@ pub struct ContainerSpec {
     /// Where the manifest says nothing of a stranger's ports: it listens wherever it is asked but here, where
     /// others of its sandbox do.
     pub any_but: Option<Arc<[u16]>>,
-    /// Small files, by their paths, whose content its script may read.
-    pub texts: Arc<[(Arc<str>, Arc<str>)]>,
     /// What it asks for (CPU shares).
     pub requests: ResourceVector,
     /// What it may use; zero: no limit.

@@ -11,6 +11,7 @@ use crate::base::time::SimDuration;
 use super::catalogue;
 use super::order::{ContainerSpec, Flaw, ProbeAction};
 use super::script::client::{Answer, Client};
+use super::script::hands::{Done, Line};
 use super::script::{Script, Shell, Status, Word};
 
 use circle::{Circle, keep};
@@ -170,6 +171,8 @@ pub struct Behaviour {
     pub writes: Vec<(SimDuration, Arc<str>, u64)>,
     /// What it prints, in order of time; without what a loop prints that never ends.
     pub(super) lines: Vec<(SimDuration, Arc<str>)>,
+    /// What it has printed of a line that is not over.
+    open_line: String,
     /// The loop that its script never leaves.
     circle: Option<Box<Circle>>,
     paths: Arc<[Arc<str>]>,
@@ -181,10 +184,28 @@ pub struct Behaviour {
     changes: Vec<SimDuration>,
 }
 
+/// What a script waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// An answer of the network.
+    Network(Client),
+    /// A command line of its container.
+    Line(Line),
+}
+
+/// What a script learns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The network's answer, and what the client says of it.
+    Answer(Answer, Option<String>),
+    /// What became of the command line; none: nobody knows.
+    Done(Option<Done>),
+}
+
 /// A script that waits for an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pending {
-    client: Client,
+    question: Question,
     shell: Shell,
     /// What the image runs where the script starts it.
     program: Program,
@@ -227,6 +248,7 @@ impl Behaviour {
             by_hand: Vec::new(),
             writes: Vec::new(),
             lines: Vec::new(),
+            open_line: String::new(),
             circle: None,
             paths: program.paths.clone(),
             mounts: spec.mounts.clone(),
@@ -253,12 +275,12 @@ impl Behaviour {
                 .map(AsRef::as_ref)
                 .collect()
         };
-        let script = Script::beside(&words, &spec.environment, &spec.texts);
+        let script = Script::of_command(&words, &spec.environment);
         if script.needs_shell && !program.shell {
             behaviour.start_failure = Some(127);
             return behaviour;
         }
-        let shell = Shell::new(&script, SHELL_START);
+        let shell = Shell::new(&script, SHELL_START).with_hands(&script);
         behaviour.follow(shell, program, &spec.ports);
         if spec.root.stdin && reads_commands(&words, program) {
             (behaviour.end, behaviour.ready) = (None, Some(SHELL_START));
@@ -287,9 +309,9 @@ impl Behaviour {
     }
 
     /// What its script asks next, and when.
-    pub fn question(&self) -> Option<(SimDuration, &Client)> {
+    pub fn question(&self) -> Option<(SimDuration, &Question)> {
         let pending = self.question.as_deref()?;
-        Some((pending.shell.at, &pending.client))
+        Some((pending.shell.at, &pending.question))
     }
 
     /// Nobody waits for the answer any more.
@@ -297,20 +319,30 @@ impl Behaviour {
         self.question = None;
     }
 
-    /// Its script has its answer and goes on; `said` is what the client says of it.
-    pub fn answered(&mut self, answer: Answer, said: Option<String>) {
+    /// Its script has its answer and goes on.
+    pub fn answered(&mut self, heard: Heard) {
         let Some(pending) = self.question.take() else {
             return;
         };
         let Pending {
-            client,
+            question,
             mut shell,
             program,
             ports,
         } = *pending;
-        shell.answered(&client, answer);
-        if let Some(said) = said.filter(|_| shell.is_heard) {
-            keep(&mut self.lines, shell.at, said.into());
+        match (question, heard) {
+            (Question::Network(client), Heard::Answer(answer, said)) => {
+                shell.answered(&client, answer);
+                if let Some(said) = said.filter(|_| shell.is_heard) {
+                    keep(&mut self.lines, shell.at, said.into());
+                }
+            }
+            (Question::Line(line), Heard::Done(done)) => {
+                let seen = shell.done(&line, done);
+                self.print(shell.at, &seen);
+            }
+            // An answer to another question.
+            (Question::Network(_), Heard::Done(_)) | (Question::Line(_), Heard::Answer(..)) => {}
         }
         let before = (self.listen, self.ready, self.files.len());
         self.follow(shell, &program, &ports);
@@ -368,6 +400,11 @@ impl Behaviour {
     fn follow(&mut self, mut shell: Shell, program: &Program, ports: &Arc<[u16]>) {
         while let Some(command) = shell.command() {
             let at = shell.at;
+            let leaves = |line: &Line| shell.leaves(line) || self.has_own_mount();
+            if let Some(line) = command.line.filter(leaves) {
+                self.waits_for(Question::Line(line), shell, program, ports);
+                return;
+            }
             let mut took = SimDuration::ZERO;
             let status = match command.word {
                 Word::Program if command.one_shot => {
@@ -395,12 +432,7 @@ impl Behaviour {
                     }
                 },
                 Word::Ask(client) => {
-                    self.question = Some(Box::new(Pending {
-                        client,
-                        shell,
-                        program: program.clone(),
-                        ports: ports.clone(),
-                    }));
+                    self.waits_for(Question::Network(client), shell, program, ports);
                     return;
                 }
                 Word::Forever => match shell.left() {
@@ -422,8 +454,12 @@ impl Behaviour {
                     shell.exit(code);
                     continue;
                 }
-                Word::Echo(line) => {
+                Word::Echo(line) if self.open_line.is_empty() && !line.contains('\n') => {
                     keep(&mut self.lines, at, line);
+                    Status::Ended(0)
+                }
+                Word::Echo(line) => {
+                    self.print(at, &format!("{line}\n"));
                     Status::Ended(0)
                 }
                 Word::Files(files) => {
@@ -443,7 +479,41 @@ impl Behaviour {
             };
             shell.ended(status, took);
         }
+        if !self.open_line.is_empty() {
+            self.print(shell.at, "\n");
+        }
         self.end = Some((shell.at, shell.status().code()));
+    }
+
+    /// Its script goes on when it has its answer.
+    fn waits_for(
+        &mut self,
+        question: Question,
+        shell: Shell,
+        program: &Program,
+        ports: &Arc<[u16]>,
+    ) {
+        self.question = Some(Box::new(Pending {
+            question,
+            shell,
+            program: program.clone(),
+            ports: ports.clone(),
+        }));
+    }
+
+    /// Text is printed; a line is seen when it is over.
+    fn print(&mut self, at: SimDuration, text: &str) {
+        self.open_line += text;
+        while let Some((line, rest)) = self.open_line.split_once('\n') {
+            let (line, rest) = (Arc::from(line), rest.to_owned());
+            keep(&mut self.lines, at, line);
+            self.open_line = rest;
+        }
+    }
+
+    /// Whether something is mounted where processes keep their own files.
+    fn has_own_mount(&self) -> bool {
+        self.mounts.iter().any(|mount| lies_in(mount, "/tmp"))
     }
 
     fn run_program(&mut self, at: SimDuration, program: &Program, ports: &[u16]) {

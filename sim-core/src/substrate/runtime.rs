@@ -21,10 +21,9 @@ use super::container::{Container, ContainerState};
 use super::load::Cpu;
 use super::order::{ContainerId, ContainerSpec, MachineId, Owner, SandboxId, Upcall};
 use super::profile::Runtime;
-use super::program::Behaviour;
+use super::program::{Behaviour, Heard};
 use super::root_fs::Store;
 use super::sandbox::{Sandbox, SandboxState};
-use super::script::client::Answer;
 use super::{BehaviourKey, Event, Scope, Substrate};
 
 /// Making a sandbox: the process that holds the namespaces, and the network plugin.
@@ -42,8 +41,7 @@ const JITTER: Ratio = Ratio::percent(20);
 /// Whether what a container does depends on its variables.
 fn uses_values(spec: &ContainerSpec) -> bool {
     let mut words = spec.command.iter().chain(spec.arguments.iter());
-    let reads = |word: &str| spec.texts.iter().any(|(path, _)| word.contains(&**path));
-    words.any(|word| word.contains('$') || reads(word))
+    words.any(|word| word.contains('$'))
 }
 
 impl Substrate {
@@ -364,17 +362,12 @@ impl Substrate {
     }
 
     /// A script gets its answer and goes on.
-    pub fn answer(
-        &mut self,
-        container: ContainerId,
-        (answer, said): (Answer, Option<String>),
-        scope: &mut Scope<'_>,
-    ) {
+    pub fn answer(&mut self, container: ContainerId, heard: Heard, scope: &mut Scope<'_>) {
         if !self.containers.contains(container) {
             return;
         }
         self.change_silence(container, scope, |row| {
-            Arc::make_mut(&mut row.behaviour).answered(answer, said);
+            Arc::make_mut(&mut row.behaviour).answered(heard);
         });
         self.containers[container].due = SimTime::MAX;
         self.plan_end_anew(container, scope);

@@ -3,8 +3,9 @@
 //! Understood: words and quotes, variables, `;`, newline, `&&`, `||`, `!`, `if`, `while`, `until`,
 //! `for`, `break`, `continue`, groups, `set -e`, `$(seq …)`, `$((…))`, `sh -c`, `exec`, `timeout`,
 //! redirection into a file, and the commands `sleep`, `exit`, `true`, `false`, `echo`, `printf`,
-//! `date`, `touch`, `rm`, `cat`, `ls`, `test`, `[`, `tail -f`, `stress`. Clients ([`client`]) ask the network
-//! and go on with its answer. Every other command stands for the image's own program (as a process)
+//! `date`, `touch`, `rm`, `test`, `[`, `tail -f`, `stress`. Clients ([`client`]) ask the network, and
+//! what reads or changes files the commands of the container ([`hands`]); the script goes on with their
+//! answer. Every other command stands for the image's own program (as a process)
 //! or for a client that asks it (as a health check).
 //!
 //! ```text
@@ -14,6 +15,7 @@
 //! Not modelled: functions, `case`, here documents, arrays, and what clients print of an answer.
 
 pub mod client;
+pub mod hands;
 mod parse;
 pub mod value;
 mod words;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use crate::base::time::SimDuration;
 
 use client::{Answer, Client};
+use hands::{Done, Line};
 use parse::Step;
 use value::{Template, Values};
 
@@ -104,15 +107,14 @@ pub struct Command {
     pub one_shot: bool,
     /// Whether a loop or a branch hangs on it.
     pub asked: bool,
+    /// The command line for the container's own commands, where it is left to them.
+    pub line: Option<Line>,
     /// The variable that its answer becomes.
     capture: Option<Arc<str>>,
 }
 
 /// Variables and their values.
 pub type Environment = [(Arc<str>, Arc<str>)];
-
-/// Small files, by their paths, whose content a script may read.
-pub type Texts = Arc<[(Arc<str>, Arc<str>)]>;
 
 /// A command line taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,17 +127,14 @@ pub struct Script {
     error_exit: bool,
     /// Whether what its commands complain of is seen: nothing sends it elsewhere.
     is_heard: bool,
+    /// Whether some of it is left to the container's commands; then all is that is about files.
+    is_left: bool,
 }
 
 impl Script {
     /// Takes a command apart; an empty one is the image's own program. A shell knows these variables.
     pub fn of_command(words: &[&str], environment: &Environment) -> Self {
-        Self::of(words, || Values::of(environment, Arc::from([])))
-    }
-
-    /// As [`Self::of_command`], beside these files.
-    pub fn beside(words: &[&str], environment: &Environment, texts: &Texts) -> Self {
-        Self::of(words, || Values::of(environment, texts.clone()))
+        Self::of(words, || Values::of(environment))
     }
 
     /// What a shell knows is asked for only where there is one.
@@ -159,8 +158,10 @@ impl Script {
             let error_exit = flags
                 .iter()
                 .any(|flag| flag.starts_with('-') && !flag.starts_with("--") && flag.contains('e'));
+            let steps = parse::steps(text);
             return Self {
-                steps: parse::steps(text).into(),
+                is_left: steps.iter().any(Step::is_left),
+                steps: steps.into(),
                 values: values(),
                 needs_shell: true,
                 error_exit,
@@ -176,6 +177,7 @@ impl Script {
             Step::simple(words.iter().map(|word| Template::plain(word)).collect())
         };
         Self {
+            is_left: step.is_left(),
             steps: [step].into(),
             values: Values::default(),
             needs_shell: false,
@@ -223,6 +225,10 @@ pub struct Shell {
     capture: Option<Arc<str>>,
     /// As [`Script::is_heard`].
     pub is_heard: bool,
+    /// Whether its files are left to the container's commands; none: nobody carries these out.
+    left: Option<bool>,
+    /// The substitution that waits for such a command.
+    substitution: Option<String>,
     /// The loop that it has come to and never leaves.
     circle: Option<(Arc<[Step]>, usize)>,
 }
@@ -240,14 +246,28 @@ impl Shell {
             questions: 0,
             capture: None,
             is_heard: script.is_heard,
+            left: None,
+            substitution: None,
             circle: None,
         };
         shell.enter(script, None);
         shell
     }
 
+    /// The same where somebody carries out the commands of its container.
+    pub fn with_hands(mut self, script: &Script) -> Self {
+        self.left = Some(script.is_left);
+        self
+    }
+
+    /// Whether a command line waits for its moment.
+    pub fn leaves(&self, line: &Line) -> bool {
+        self.left.is_some_and(|all| all || !line.is_light)
+    }
+
     fn enter(&mut self, script: &Script, until: Option<SimDuration>) {
         self.begin(script.steps.clone(), script.error_exit, until);
+        self.left = self.left.map(|all| all || script.is_left);
         self.status = Status::Ended(0);
     }
 
@@ -276,6 +296,7 @@ impl Shell {
     /// other as long as they are asked for.
     pub fn circling(mut self) -> Option<Self> {
         let (steps, start) = self.circle.take()?;
+        self.left = None;
         let error_exit = self.frames.last().is_some_and(|frame| frame.error_exit);
         self.begin(steps, error_exit, None);
         self.frames.last_mut()?.next = start;
@@ -327,6 +348,42 @@ impl Shell {
         self.spins = 0;
     }
 
+    /// A command line of the container is over; returns what is seen of it. None: nobody knows what it does.
+    pub fn done(&mut self, line: &Line, done: Option<Done>) -> String {
+        self.steps = 0;
+        self.questions += 1;
+        let is_known = done.is_some();
+        let done = done.unwrap_or_default();
+        let status = if is_known {
+            Status::Ended(done.code)
+        } else {
+            Status::Unknown
+        };
+        self.ended(status, hands::TOOK + done.took);
+        let mut seen = if line.is_quiet {
+            String::new()
+        } else {
+            done.complained
+        };
+        match self.substitution.take() {
+            Some(text) => {
+                let printed = done.printed.trim_end_matches('\n').into();
+                self.values.note(text, is_known.then_some(printed));
+            }
+            None => seen.insert_str(0, &done.printed),
+        }
+        seen
+    }
+
+    /// A command that asks for what a substitution of the next step prints.
+    fn asked_first(&mut self, (text, line): (String, Line)) -> Command {
+        self.substitution = Some(text);
+        Command {
+            line: Some(line),
+            ..Command::new("", Word::Unknown)
+        }
+    }
+
     /// The next command; none: the script is over, and its status is [`Shell::status`].
     pub fn command(&mut self) -> Option<Command> {
         loop {
@@ -364,10 +421,15 @@ impl Shell {
                         word,
                         one_shot: false,
                         asked: false,
+                        line: None,
                         capture: None,
                     });
                 }
                 Step::Simple(simple) => {
+                    if let Some(first) = self.left.and_then(|_| simple.waits(&self.values)) {
+                        frame.next = at;
+                        return Some(self.asked_first(first));
+                    }
                     frame.looked_at = simple.looked_at;
                     frame.replaced = simple.replaces();
                     if simple.reads_status() {
@@ -375,10 +437,17 @@ impl Shell {
                         self.values.set("?".into(), code.into());
                     }
                     self.values.now = self.at;
-                    let Some(command) = simple.command(&mut self.values) else {
-                        self.status = Status::Ended(0);
+                    let line = self.left.and_then(|_| simple.line(&self.values));
+                    let had = self.values.has_printed();
+                    let command = simple.command(&mut self.values);
+                    self.values.forget_printed();
+                    let Some(mut command) = command else {
+                        if !had {
+                            self.status = Status::Ended(0);
+                        }
                         continue;
                     };
+                    command.line = line.filter(|_| command.is_about_files());
                     match command.word {
                         Word::Nested(script) if self.frames.len() < DEPTH_MAX => {
                             self.enter(&script, None);
@@ -436,8 +505,14 @@ impl Shell {
                 }
                 Step::Done => self.status = Status::Ended(0),
                 Step::List { words } => {
+                    let mut waits = words.iter().filter_map(|word| word.waits(&self.values));
+                    if let Some(first) = self.left.and_then(|_| waits.next()) {
+                        frame.next = at;
+                        return Some(self.asked_first(first));
+                    }
                     let values = words.iter().flat_map(|word| word.expand(&self.values));
                     let list: Arc<[Arc<str>]> = values.map(Arc::from).collect();
+                    self.values.forget_printed();
                     let frame = &mut self.frames[place];
                     frame.lists.retain(|(of, _)| *of != frame.next);
                     frame.lists.push((frame.next, list));
@@ -495,7 +570,22 @@ impl Command {
             word,
             one_shot: false,
             asked: false,
+            line: None,
             capture: None,
         }
+    }
+
+    /// Whether it is one that reads or changes files, or prints into one.
+    const fn is_about_files(&self) -> bool {
+        matches!(
+            self.word,
+            Word::Program
+                | Word::Echo(_)
+                | Word::Files(_)
+                | Word::Test(_)
+                | Word::Lacks(_)
+                | Word::Status(_)
+                | Word::Unknown
+        )
     }
 }

@@ -136,7 +136,6 @@ impl Rig {
             environment: Arc::from([]),
             ports: Arc::from([]),
             any_but: None,
-            texts: Arc::from([]),
             requests: ResourceVector::new(),
             limits: ResourceVector::new(),
             group: Default::default(),

@@ -6,10 +6,9 @@ use serde_json::Value;
 use sim_core::base::rng::Seed;
 use sim_core::base::time::EPOCH_UNIX_SECONDS;
 use sim_core::console::open::{Experiment, open};
-use sim_core::console::{Output, Session};
+use sim_core::console::{Output, Session, lab};
 use sim_core::engine::command::Orchestrator;
 use sim_core::engine::history::History;
-use sim_core::engine::lab::Lab;
 
 use super::Verdict;
 use super::{compare, look};
@@ -92,7 +91,7 @@ fn session(given: &Value) -> Result<Session, String> {
             .iter()
             .any(|line| line.starts_with("sim node add") || line.starts_with("sim load"))
     {
-        let mut session = Session::new(History::new(Lab::new(&Orchestrator::ALL, Seed(1))));
+        let mut session = Session::new(History::new(lab(&Orchestrator::ALL, Seed(1))));
         session.run(BETWEEN_STEPS);
         return Ok(session);
     }

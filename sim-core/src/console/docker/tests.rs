@@ -4,14 +4,14 @@ use expect_test::{Expect, expect};
 
 use crate::api::node::NodeSetup;
 use crate::base::rng::Seed;
-use crate::console::{Output, Session};
+use crate::console::{Output, Session, lab};
 use crate::engine::command::{Command, MachineSpec, Orchestrator};
 use crate::engine::history::History;
-use crate::engine::lab::{Input, Lab};
+use crate::engine::lab::Input;
 
 /// A session with one world and machines `node-1` …; in a swarm `manager-1` comes first.
 fn session(orchestrator: Orchestrator, machines: u32) -> Session {
-    let mut session = Session::new(History::new(Lab::new(&[orchestrator], Seed(1))));
+    let mut session = Session::new(History::new(lab(&[orchestrator], Seed(1))));
     let mut names: Vec<(String, bool)> = (1..=machines)
         .map(|number| (format!("node-{number}"), false))
         .collect();

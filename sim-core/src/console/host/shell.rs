@@ -10,7 +10,7 @@ use crate::engine::command::ProcessAct;
 use crate::substrate::errno::Errno;
 use crate::substrate::order::ContainerId;
 use crate::substrate::root_fs::{Change, Spot};
-use crate::substrate::script::value::clock;
+use crate::substrate::script::value::{clock, printf};
 
 use super::listing::{cat, complaint, find, ls, readlink};
 use super::place::Place;
@@ -193,12 +193,7 @@ fn at_depth(sight: &Sight<'_>, words: &[String], input: &str, depth: usize) -> O
         }
         "wget" | "curl" | "nc" => super::clients::run(sight, name, &plain),
         "echo" if plain.first() == Some(&"-n") => text(plain[1..].join(" ")),
-        "printf" => text(
-            plain
-                .first()
-                .map(|format| format.replace("\\n", "\n"))
-                .unwrap_or_default(),
-        ),
+        "printf" => text(printf(&plain)),
         "xargs" if !plain.is_empty() => {
             let mut all: Vec<String> = arguments.to_vec();
             all.extend(input.split_whitespace().map(str::to_owned));
@@ -428,25 +423,31 @@ fn tee(sight: &Sight<'_>, words: &[&str], input: &str) -> Outcome {
 }
 
 fn test(sight: &Sight<'_>, words: &[&str]) -> Output {
-    let code = match words {
-        ["-f", path] | ["-f", path, "]"] => {
-            let found = sight.look(&sight.follow(path));
-            !matches!(found, Ok(Node::File(_) | Node::Opaque(_)))
-        }
-        ["-d", path] | ["-d", path, "]"] => {
-            !matches!(sight.look(&sight.follow(path)), Ok(Node::Directory(_)))
-        }
-        ["-e", path] | ["-e", path, "]"] => sight.look(&sight.follow(path)).is_err(),
-        ["-L" | "-h", path] | ["-L" | "-h", path, "]"] => {
-            !matches!(sight.look(path), Ok(Node::Link(_)))
-        }
-        [left, "=", right] | [left, "=", right, "]"] => left != right,
-        [left, "!=", right] | [left, "!=", right, "]"] => left == right,
-        _ => true,
-    };
+    let words = words.strip_suffix(&["]"]).unwrap_or(words);
     Output {
-        code: i32::from(code),
+        code: i32::from(!holds(sight, words)),
         ..Output::default()
+    }
+}
+
+/// Whether a condition of `test` holds.
+fn holds(sight: &Sight<'_>, words: &[&str]) -> bool {
+    let at = |path: &str| sight.look(&sight.follow(path));
+    match words {
+        ["!", rest @ ..] => !holds(sight, rest),
+        ["-f", path] => matches!(at(path), Ok(Node::File(_) | Node::Opaque(_))),
+        ["-d", path] => matches!(at(path), Ok(Node::Directory(_))),
+        ["-e" | "-r" | "-w" | "-x", path] => at(path).is_ok(),
+        ["-s", path] => match at(path) {
+            Ok(Node::File(text)) => !text.is_empty(),
+            Ok(Node::Opaque(bytes)) => bytes > 0,
+            Ok(node) => matches!(node, Node::Directory(_)),
+            Err(_) => false,
+        },
+        ["-L" | "-h", path] => matches!(sight.look(path), Ok(Node::Link(_))),
+        [left, "=" | "==", right] => left == right,
+        [left, "!=", right] => left != right,
+        _ => false,
     }
 }
 

@@ -1,15 +1,14 @@
 use expect_test::expect;
 
 use crate::base::rng::Seed;
-use crate::console::Session;
+use crate::console::{Session, lab};
 use crate::engine::command::Orchestrator;
 use crate::engine::history::History;
-use crate::engine::lab::Lab;
 
 mod obstacles;
 
 fn session() -> Session {
-    let lab = Lab::new(&[Orchestrator::Kubernetes], Seed(1));
+    let lab = lab(&[Orchestrator::Kubernetes], Seed(1));
     let mut session = Session::new(History::new(lab));
     for line in [
         "sim node add cp-1",

@@ -2,7 +2,7 @@
 
 use crate::api::node::NodeSetup;
 use crate::base::sentence::{Sentence, catalogue};
-use crate::console::Session;
+use crate::console::{self, Session};
 use crate::des::choice::Choices;
 use crate::engine::command::{Answer, Command, MachineSpec, Orchestrator};
 use crate::engine::lab::{Input, Lab};
@@ -41,7 +41,7 @@ pub(super) fn settings(lab: &mut Lab, experiment: &Experiment) -> Result<(), Sen
         }
         // A flag of a world that does not run changes nothing.
         let elsewhere = || {
-            let all = Lab::new(&Orchestrator::ALL, experiment.seed);
+            let all = console::lab(&Orchestrator::ALL, experiment.seed);
             let mut settings = all.worlds.iter().flat_map(World::settings);
             settings.any(|(name, _)| name == key)
         };

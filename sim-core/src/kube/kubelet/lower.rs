@@ -99,7 +99,7 @@ pub fn containers(
         let needs = (group, oom);
         Lowered {
             sources: sources.clone(),
-            ..lowered(template, container, init, (needs, token), root, symbols)
+            ..lowered(template, container, init, needs, root, symbols)
         }
     };
     let mut list: Vec<Lowered> = all.map(|(container, init)| make(container, init)).collect();
@@ -118,7 +118,7 @@ fn lowered(
     template: &PodTemplate,
     container: &Container,
     init: bool,
-    ((group, oom), token): ((GroupSettings, OomScore), bool),
+    (group, oom): (GroupSettings, OomScore),
     root: RootSpec,
     symbols: &mut Symbols,
 ) -> Lowered {
@@ -155,7 +155,6 @@ fn lowered(
         environment: environment.into(),
         ports: ports(container),
         any_but: None,
-        texts: own_texts(template, token, symbols),
         requests: amounts(&container.resources.requests, symbols),
         limits: amounts(&container.resources.limits, symbols),
         group,
@@ -232,21 +231,6 @@ fn open(template: &PodTemplate, list: &mut [Lowered], machines: &Substrate, symb
     let taken = beside.flat_map(|one| machines.ports_of(&one.spec, symbols));
     let taken: Arc<[u16]> = taken.collect();
     Arc::make_mut(&mut list[first].spec).any_but = Some(taken);
-}
-
-/// The file by which a pod's programs know their namespace.
-/// Source: `plugin/pkg/admission/serviceaccount/admission.go`.
-fn own_texts(
-    template: &PodTemplate,
-    token: bool,
-    symbols: &Symbols,
-) -> Arc<[(Arc<str>, Arc<str>)]> {
-    if !token {
-        return Arc::from([]);
-    }
-    let namespace = symbols.text(template.namespace);
-    let path = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-    [(path.into(), namespace.into())].into()
 }
 
 /// What is mounted into a container. A claim's volume is named by the claim here; what it is bound to

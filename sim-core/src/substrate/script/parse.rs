@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::client::{self, Client};
+use super::hands::{self, Line};
 use super::value::{Piece, Template, Values, date};
 use super::{Command, Word, words};
 
@@ -47,10 +48,41 @@ pub(super) enum Step {
     Endless { steps: Arc<[Step]>, start: usize },
 }
 
+/// A sign between the words of a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// `|`
+    Pipe,
+    /// `> file`
+    Into,
+    /// `>> file`
+    Onto,
+    /// `&> file`
+    AllInto,
+    /// `2> file`, `2>> file`
+    Errors,
+    /// `< file`
+    From,
+    /// `2>&1`
+    Merge,
+    /// `>&2`
+    ToErrors,
+}
+
+/// A part of a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Word(Template),
+    Sign(Sign),
+}
+
 /// Words of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Simple {
+    /// Those of the first command of a pipe, with `>` before the file that it prints into.
     words: Vec<Template>,
+    /// All parts of the line.
+    parts: Vec<Part>,
     /// Whether a loop or a branch hangs on it.
     asked: bool,
     /// Whether its failure does not end a script that ends at failures.
@@ -59,20 +91,39 @@ pub(super) struct Simple {
 
 impl Step {
     pub(super) fn simple(words: Vec<Template>) -> Self {
+        let parts = words.iter().cloned().map(Part::Word).collect();
         Self::Simple(Arc::new(Simple {
             words,
+            parts,
             asked: false,
             looked_at: false,
         }))
     }
 
-    /// Whether it may ask the network.
+    /// Whether it is left to the container's commands, as far as its words tell.
+    pub(super) fn is_left(&self) -> bool {
+        match self {
+            Self::Simple(simple) => {
+                hands::may_be_left(&simple.parts) || simple.words.iter().any(|word| word.has_left())
+            }
+            Self::Subshell { steps, .. } | Self::Endless { steps, .. } => {
+                steps.iter().any(Self::is_left)
+            }
+            Self::List { words } => words.iter().any(Template::has_left),
+            _ => false,
+        }
+    }
+
+    /// Whether it may ask somebody.
     pub(super) fn may_ask(&self) -> bool {
         let simple = match self {
             Self::Simple(simple) => simple,
             Self::Subshell { steps, .. } => return steps.iter().any(Self::may_ask),
-            _ => return false,
+            _ => return self.is_left(),
         };
+        if self.is_left() {
+            return true;
+        }
         let printed = |word: &Template| {
             let (_, value) = word.assignment()?;
             value.printed().map(str::to_owned)
@@ -106,6 +157,16 @@ impl Simple {
     pub(super) fn reads_status(&self) -> bool {
         let mut pieces = self.words.iter().flat_map(|word| &word.pieces);
         pieces.any(|(piece, _)| matches!(piece, Piece::Variable(name, ..) if name == "?"))
+    }
+
+    /// The first substitution that waits for a command of the container, with that.
+    pub(super) fn waits(&self, values: &Values) -> Option<(String, Line)> {
+        self.words.iter().find_map(|word| word.waits(values))
+    }
+
+    /// The command line for the container's shell; none: it is not for that.
+    pub(super) fn line(&self, values: &Values) -> Option<Line> {
+        hands::line(&self.parts, values)
     }
 
     /// What it does; none: it only sets variables.
@@ -144,10 +205,6 @@ impl Simple {
             return Some(Command::new("export", Word::Status(0)));
         }
         let expanded: Vec<String> = rest.iter().flat_map(|word| word.expand(values)).collect();
-        let printed = match expanded.as_slice() {
-            [name, path] if name == "cat" || name == "/bin/cat" => values.text(path),
-            _ => None,
-        };
         if let [name, rest @ ..] = expanded.as_slice()
             && name == "date"
             && !rest.iter().any(|word| word == ">")
@@ -155,10 +212,7 @@ impl Simple {
         {
             return Some(Command::new("date", Word::Echo(time.into())));
         }
-        let mut command = match printed {
-            Some(text) => Command::new("cat", Word::Echo(text.clone())),
-            None => words::command(&expanded)?,
-        };
+        let mut command = words::command(&expanded)?;
         command.asked = self.asked;
         Some(command)
     }
@@ -179,8 +233,17 @@ fn client_of(text: &str, values: &Values) -> Option<Client> {
     Client::of(&words)
 }
 
+/// The one command that a substitution consists of.
+pub(super) fn only(text: &str) -> Option<Arc<Simple>> {
+    match steps(text).as_slice() {
+        [Step::Simple(simple)] => Some(simple.clone()),
+        _ => None,
+    }
+}
+
 enum Token {
     Word(Template),
+    Sign(Sign),
     Semicolon,
     And,
     Or,
@@ -260,7 +323,7 @@ impl Parser {
                     self.at += 1;
                     continue;
                 }
-                Some(Token::Word(_) | Token::Open) => {}
+                Some(Token::Word(_) | Token::Sign(_) | Token::Open) => {}
             }
             if self.bare().is_some_and(|word| ends.contains(&word)) || self.is_full() {
                 return;
@@ -524,11 +587,7 @@ impl Parser {
     }
 
     fn simple(&mut self) {
-        let mut words = Vec::new();
-        while let Some(Token::Word(word)) = self.tokens.get(self.at) {
-            words.push(word.clone());
-            self.at += 1;
-        }
+        let (words, parts) = self.line();
         // A function's name: its body is not understood.
         if matches!(self.tokens.get(self.at), Some(Token::Open)) {
             self.at += 1;
@@ -548,13 +607,49 @@ impl Parser {
         let asked = self.conditions > 0;
         self.push(Step::Simple(Arc::new(Simple {
             words,
+            parts,
             asked,
             looked_at: asked,
         })));
     }
+
+    /// The words of a command and the parts of its line, up to the next joint.
+    fn line(&mut self) -> (Vec<Template>, Vec<Part>) {
+        let (mut words, mut parts) = (Vec::new(), Vec::new());
+        // What stands in a pipe, and files that are not printed into, do not say what a command does.
+        let (mut in_pipe, mut is_aside) = (false, false);
+        while let Some(token) = self.tokens.get(self.at) {
+            match token {
+                Token::Word(word) => {
+                    if !in_pipe && !is_aside {
+                        words.push(word.clone());
+                    }
+                    is_aside = false;
+                    parts.push(Part::Word(word.clone()));
+                }
+                Token::Sign(sign) => {
+                    match sign {
+                        Sign::Pipe => in_pipe = true,
+                        Sign::Into | Sign::Onto | Sign::AllInto if words.is_empty() => {
+                            is_aside = true;
+                        }
+                        Sign::Into | Sign::Onto | Sign::AllInto if !in_pipe => {
+                            words.push(Template::plain(">"));
+                        }
+                        Sign::Errors | Sign::From => is_aside = true,
+                        Sign::Into | Sign::Onto | Sign::AllInto | Sign::Merge | Sign::ToErrors => {}
+                    }
+                    parts.push(Part::Sign(*sign));
+                }
+                _ => break,
+            }
+            self.at += 1;
+        }
+        (words, parts)
+    }
 }
 
-/// Splits text into words and joints. A pipe ends what we look at of a command: its first part decides.
+/// Splits text into words, signs and joints.
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut word: Option<Template> = None;
@@ -579,23 +674,18 @@ fn tokens(text: &str) -> Vec<Token> {
             }
             '#' if word.is_none() => rest = rest.find('\n').map_or("", |end| &rest[end..]),
             ' ' | '\t' | '\r' | ';' | '\n' | '&' | '|' | '(' | ')' => {
-                if let Some(word) = word.take()
-                    && !in_pipe
-                {
-                    tokens.push(Token::Word(word));
-                }
+                tokens.extend(word.take().map(Token::Word));
                 let twice = rest.strip_prefix(character);
                 let joint = match character {
                     ';' | '\n' => Some(Token::Semicolon),
                     '&' if twice.is_some() => Some(Token::And),
-                    // Both outputs into a file.
-                    '&' if rest.starts_with('>') => None,
+                    '&' if rest.starts_with('>') => {
+                        rest = &rest[1..];
+                        Some(Token::Sign(Sign::AllInto))
+                    }
                     '&' => Some(Token::Semicolon),
                     '|' if twice.is_some() => Some(Token::Or),
-                    '|' => {
-                        in_pipe = true;
-                        None
-                    }
+                    '|' => Some(Token::Sign(Sign::Pipe)),
                     '(' if !in_pipe => Some(Token::Open),
                     ')' => Some(Token::Close),
                     _ => None,
@@ -604,28 +694,41 @@ fn tokens(text: &str) -> Vec<Token> {
                     if matches!(joint, Token::And | Token::Or) {
                         rest = twice.unwrap_or(rest);
                     }
-                    in_pipe = false;
+                    match joint {
+                        Token::Sign(sign) => in_pipe |= sign == Sign::Pipe,
+                        _ => in_pipe = false,
+                    }
                     tokens.push(joint);
                 }
             }
-            '<' if !in_pipe => {
+            // Here documents and descriptors are nothing that we follow.
+            '<' if rest.starts_with(['<', '&']) => {
                 tokens.extend(word.take().map(Token::Word));
                 rest = past_target(rest.trim_start_matches(['<', '&']));
             }
-            '>' if !in_pipe => {
-                let into = word.take();
-                let number = into.as_ref().and_then(Template::bare).map(str::to_owned);
+            '<' => {
+                tokens.extend(word.take().map(Token::Word));
+                tokens.push(Token::Sign(Sign::From));
+            }
+            '>' => {
+                let before = word.take();
+                let number = before.as_ref().and_then(Template::bare).map(str::to_owned);
                 let errors = number.as_deref() == Some("2");
                 if !errors && number.as_deref() != Some("1") {
-                    tokens.extend(into.map(Token::Word));
+                    tokens.extend(before.map(Token::Word));
                 }
+                let onto = rest.starts_with('>');
                 rest = rest.trim_start_matches('>');
-                // To another descriptor, or errors alone: nothing that we follow.
-                if rest.starts_with('&') || errors {
-                    rest = past_target(rest.trim_start_matches('&'));
-                } else {
-                    tokens.push(Token::Word(Template::plain(">")));
-                }
+                let sign = match rest.strip_prefix('&') {
+                    Some(descriptor) => {
+                        rest = past_target(descriptor);
+                        if errors { Sign::Merge } else { Sign::ToErrors }
+                    }
+                    None if errors => Sign::Errors,
+                    None if onto => Sign::Onto,
+                    None => Sign::Into,
+                };
+                tokens.push(Token::Sign(sign));
             }
             other => {
                 let mut letter = [0; 4];
@@ -634,11 +737,7 @@ fn tokens(text: &str) -> Vec<Token> {
             }
         }
     }
-    if let Some(word) = word
-        && !in_pipe
-    {
-        tokens.push(Token::Word(word));
-    }
+    tokens.extend(word.map(Token::Word));
     tokens
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::base::time::{EPOCH_UNIX_SECONDS, SimDuration, SimTime};
 
-use super::{Environment, TEXT_MAX, Texts};
+use super::hands::Line;
+use super::parse::{Step, only, steps};
+use super::{Environment, TEXT_MAX};
 
 /// Numbers that `seq` makes, at most.
 const NUMBERS_MAX: i64 = 4_096;
@@ -14,18 +16,19 @@ const NUMBERS_MAX: i64 = 4_096;
 pub(super) struct Values {
     /// Variables; none: set to what nobody knows.
     variables: Arc<Vec<(Arc<str>, Option<Arc<str>>)>>,
-    texts: Option<Texts>,
+    /// What the substitutions of the present command have printed; none: nobody knows.
+    printed: Vec<(String, Option<Arc<str>>)>,
     /// Time since the process's start.
     pub(super) now: SimDuration,
 }
 
 impl Values {
-    pub(super) fn of(environment: &Environment, texts: Texts) -> Self {
+    pub(super) fn of(environment: &Environment) -> Self {
         let known = environment.iter().cloned();
         let known = known.map(|(name, value)| (name, Some(value)));
         Self {
             variables: Arc::new(known.collect()),
-            texts: (!texts.is_empty()).then_some(texts),
+            printed: Vec::new(),
             now: SimDuration::ZERO,
         }
     }
@@ -36,16 +39,31 @@ impl Values {
         value.as_deref()
     }
 
-    /// What a file holds, if that is known.
-    pub(super) fn text(&self, path: &str) -> Option<&Arc<str>> {
-        let mut texts = self.texts.iter().flat_map(|texts| texts.iter());
-        let (_, text) = texts.find(|(known, _)| **known == *path)?;
-        Some(text)
-    }
-
     pub(super) fn set(&mut self, name: Arc<str>, value: Arc<str>) {
         let known = value.len() <= TEXT_MAX;
         self.put(name, known.then_some(value));
+    }
+
+    /// A substitution of the present command has printed this; none: nobody knows.
+    pub(super) fn note(&mut self, substitution: String, printed: Option<Arc<str>>) {
+        let printed = printed.filter(|text| text.len() <= TEXT_MAX);
+        self.printed.push((substitution, printed));
+    }
+
+    /// Whether a substitution of the present command was carried out.
+    pub(super) fn has_printed(&self) -> bool {
+        !self.printed.is_empty()
+    }
+
+    /// The present command is over.
+    pub(super) fn forget_printed(&mut self) {
+        self.printed.clear();
+    }
+
+    fn noted(&self, substitution: &str) -> Option<&Option<Arc<str>>> {
+        let mut printed = self.printed.iter();
+        let (_, text) = printed.find(|(known, _)| known == substitution)?;
+        Some(text)
     }
 
     /// It has a value that nobody knows.
@@ -126,6 +144,28 @@ impl Template {
         Some((name.into(), Self { pieces }))
     }
 
+    /// Whether a command in it is left to the container.
+    pub(super) fn has_left(&self) -> bool {
+        let mut pieces = self.pieces.iter();
+        pieces.any(|(piece, _)| match piece {
+            Piece::Printed(text) => steps(text).iter().any(Step::is_left),
+            _ => false,
+        })
+    }
+
+    /// The first substitution that waits for a command of the container, with that.
+    pub(super) fn waits(&self, values: &Values) -> Option<(String, Line)> {
+        self.pieces.iter().find_map(|(piece, _)| match piece {
+            Piece::Printed(text)
+                if values.noted(text).is_none() && printed(text, values).is_none() =>
+            {
+                let line = only(text)?.line(values)?;
+                Some((text.clone(), line))
+            }
+            _ => None,
+        })
+    }
+
     /// The command whose output it is, if it is nothing else.
     pub(super) fn printed(&self) -> Option<&str> {
         match self.pieces.as_slice() {
@@ -198,7 +238,10 @@ impl Piece {
                     .filter(|value| other.is_none() || !value.is_empty());
                 value.map(str::to_owned).or_else(|| other.clone())
             }
-            Self::Printed(text) => printed(text, values),
+            Self::Printed(text) => match values.noted(text) {
+                Some(noted) => noted.as_deref().map(str::to_owned),
+                None => printed(text, values),
+            },
             Self::Sum(text) => sum(text, values).map(|sum| sum.to_string()),
         }
     }
@@ -248,7 +291,6 @@ fn printed(text: &str, values: &Values) -> Option<String> {
         }
         ["expr", rest @ ..] => sum(&rest.join(" "), values).map(|sum| sum.to_string()),
         ["date", rest @ ..] => date(&rest.join(" "), values),
-        ["cat", path] => values.text(path).map(|text| text.to_string()),
         ["echo", rest @ ..] if !text.contains(['|', '>', '$', '`']) => Some(rest.join(" ")),
         _ => None,
     }
@@ -293,6 +335,31 @@ pub fn with_times(text: &Arc<str>, started: SimTime) -> Arc<str> {
         .map(|(time, part)| time.unwrap_or_else(|| part.to_owned()))
         .collect();
     all.into()
+}
+
+/// What `printf` prints: a format without widths, with words put in once.
+pub fn printf(words: &[&str]) -> String {
+    let (format, mut rest) = match words.split_first() {
+        Some((format, rest)) => (*format, rest.iter()),
+        None => ("", [].iter()),
+    };
+    let mut text = String::new();
+    let mut letters = format.chars();
+    while let Some(letter) = letters.next() {
+        match (letter, letter == '%' || letter == '\\') {
+            (_, false) => text.push(letter),
+            ('%', _) => match letters.next() {
+                Some('s' | 'd' | 'i' | 'u') => text += rest.next().unwrap_or(&""),
+                other => text.extend(other),
+            },
+            _ => match letters.next() {
+                Some('n') => text.push('\n'),
+                Some('t') => text.push('\t'),
+                other => text.extend(other),
+            },
+        }
+    }
+    text
 }
 
 /// Whole numbers and variables with `+ - * / %` from left to right, products first.
@@ -345,11 +412,7 @@ mod tests {
 
     #[test]
     fn values_are_worked_out() {
-        let path = "/etc/name";
-        let texts = Arc::from([(path.into(), "x".into())]);
-        let values = Values::of(&[("N".into(), "3".into())], texts);
-        assert_eq!(printed("cat /etc/name", &values).as_deref(), Some("x"));
-        assert_eq!(values.get(path), None, "a file is no variable");
+        let values = Values::of(&[("N".into(), "3".into())]);
         assert_eq!(printed("seq 1 $N", &values).as_deref(), Some("1 2 3"));
         assert_eq!(printed("seq 2 2 7", &values).as_deref(), Some("2 4 6"));
         assert_eq!(printed("seq 3 1", &values).as_deref(), Some(""));

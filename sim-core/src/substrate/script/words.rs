@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::base::time::SimDuration;
 
 use super::client::Client;
+use super::value::printf;
 use super::{Command, Script, Word};
 
 fn is_sign(word: &str) -> bool {
@@ -169,6 +170,9 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
             let file = redirected.map_or("", String::as_str);
             known(Word::Files([(Arc::from(file), true)].into()))
         }
+        "echo" | "printf" if redirected.is_some_and(|file| file == "/dev/null") => {
+            known(Word::Status(0))
+        }
         "echo" | "printf" => {
             let words: Vec<&str> = rest
                 .iter()
@@ -176,7 +180,11 @@ pub(super) fn command(words: &[String]) -> Option<Command> {
                 .take_while(|word| *word != ">")
                 .filter(|word| *word != "-n" && *word != "-e")
                 .collect();
-            known(Word::Echo(Arc::from(words.join(" "))))
+            let text = match base {
+                "printf" => printf(&words),
+                _ => words.join(" "),
+            };
+            known(Word::Echo(text.strip_suffix('\n').unwrap_or(&text).into()))
         }
         "dd" | "fallocate" if written(base, rest).is_some() => {
             let (path, bytes) = written(base, rest).unwrap_or_default();

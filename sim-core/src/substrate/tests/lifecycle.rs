@@ -139,7 +139,7 @@ fn a_loop_that_never_ends_prints_as_long_as_it_runs() {
             &["begin", "turn", "turn", "turn"],
         ),
         (
-            "for i in 1 2; do echo $i; done; while :; do [ -f /run/a ] && echo there || touch /run/a; sleep 9; done",
+            "for i in 1 2; do echo $i; done; while :; do [ -f /tmp/a ] && echo there || touch /tmp/a; sleep 9; done",
             20,
             &["1", "2", "there", "there"],
         ),

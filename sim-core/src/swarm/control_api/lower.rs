@@ -43,7 +43,6 @@ pub(super) fn lower(spec: &ServiceSpec, ctx: &mut Context<'_>) -> ContainerSpec 
             .collect(),
         ports: ports.into(),
         any_but: None,
-        texts: Arc::from([]),
         group: GroupSettings {
             // Source: moby `daemon/cluster/executor/container/container.go` resources: 0 is no limit.
             pids_limit: (container.options.pids_limit != 0).then_some(container.options.pids_limit),

@@ -18,7 +18,7 @@ use crate::compose::{Request, Response};
 use crate::console::docker::flags::{Grammar, Parsed, parse};
 use crate::console::docker::mount;
 use crate::console::docker::words::read_bytes;
-use crate::console::{Output, Session};
+use crate::console::{Output, Session, follow};
 use crate::engine::command::Orchestrator;
 use crate::manifest::compose::loaded::Variables;
 use crate::manifest::compose::{dotenv, port};
@@ -123,7 +123,7 @@ pub fn launch(
             code: 0,
         });
     }
-    follow(session, name, notes)
+    attached(session, name, notes)
 }
 
 /// What a container will print from a time on until it ends by itself, and its code. Asked before the
@@ -139,8 +139,22 @@ pub fn last_words(session: &Session, name: &str, since: SimTime) -> Option<(Stri
     .flatten()
 }
 
+/// Whether a container's script waits for an answer.
+fn asks(session: &Session, name: &str) -> bool {
+    let Ok(world) = session.world(Orchestrator::Compose) else {
+        return false;
+    };
+    let asks = verb::stored(session, name, |row| {
+        let process = world.substrate.container(row.process?)?;
+        Some(process.behaviour.question().is_some())
+    });
+    asks.flatten() == Some(true)
+}
+
 /// Prints what an attached container prints until it ends, and ends with its code.
-fn follow(session: &mut Session, name: &str, mut notes: Passage) -> Result<Output, Output> {
+fn attached(session: &mut Session, name: &str, mut notes: Passage) -> Result<Output, Output> {
+    // How a script ends is known when it has its last answer.
+    until(session, follow::SPAN, |session| !asks(session, name));
     let world = session.world(Orchestrator::Compose)?;
     let ends = verb::stored(session, name, |row| {
         let program = row

@@ -11,7 +11,7 @@ fn obstacle(orchestrator: Orchestrator, lines: &[&str]) -> Option<(String, Strin
 }
 
 fn after(orchestrator: Orchestrator, lines: &[&str]) -> Session {
-    let lab = Lab::new(&[orchestrator], Seed(1));
+    let lab = lab(&[orchestrator], Seed(1));
     let mut session = Session::new(History::new(lab));
     let nodes = ["sim node add cp-1", "sim node add w-1", "sim advance 60s"];
     for line in nodes.iter().chain(lines) {
