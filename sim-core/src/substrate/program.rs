@@ -127,6 +127,10 @@ pub const NETWORK_PROBE: SimDuration = SimDuration::from_millis(1);
 /// Duration of a command run inside a container: a `runc exec` takes tens of milliseconds.
 pub const EXEC_PROBE: SimDuration = SimDuration::from_millis(40);
 
+/// Bytes after which a log is begun anew; what was before is not shown.
+/// Source: `pkg/kubelet/apis/config/v1beta1/defaults.go` (`ContainerLogMaxSize`).
+const LOG_MAX: usize = 10 << 20;
+
 /// Changes of files by one script that are followed.
 const FILES_MAX: usize = 4_096;
 
@@ -171,6 +175,8 @@ pub struct Behaviour {
     pub writes: Vec<(SimDuration, Arc<str>, u64)>,
     /// What it prints, in order of time; without what a loop prints that never ends.
     pub(super) lines: Vec<(SimDuration, Arc<str>)>,
+    /// Bytes that commands of its script have printed since its log was begun anew.
+    printed_bytes: usize,
     /// What it has printed of a line that is not over.
     open_line: String,
     /// The loop that its script never leaves.
@@ -248,6 +254,7 @@ impl Behaviour {
             by_hand: Vec::new(),
             writes: Vec::new(),
             lines: Vec::new(),
+            printed_bytes: 0,
             open_line: String::new(),
             circle: None,
             paths: program.paths.clone(),
@@ -508,6 +515,12 @@ impl Behaviour {
             let (line, rest) = (Arc::from(line), rest.to_owned());
             keep(&mut self.lines, at, line);
             self.open_line = rest;
+        }
+        self.printed_bytes += text.len();
+        if self.printed_bytes > LOG_MAX {
+            self.printed_bytes = 0;
+            self.open_line.clear();
+            self.lines.clear();
         }
     }
 

@@ -49,6 +49,9 @@ pub enum Wish {
     },
 }
 
+/// Longest text of a file, in bytes: of a longer one only the size is known.
+const TEXT_MAX: usize = 1 << 20;
+
 /// Writes text to a file: of a control group, or of a disk.
 ///
 /// # Errors
@@ -74,8 +77,13 @@ fn put(sight: &Sight<'_>, path: &str, text: &str, append: bool) -> Result<Wish, 
         Ok(_) | Err(_) => String::new(),
     };
     let whole = before + text;
+    let change = if whole.len() > TEXT_MAX {
+        Change::Fill(whole.len() as u64)
+    } else {
+        Change::Write(whole.into())
+    };
     sight
-        .change(path, Change::Write(whole.into()))
+        .change(path, change)
         .map_err(|error| (error != Errno::NoSpace, error))
 }
 
