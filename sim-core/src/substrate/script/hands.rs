@@ -40,6 +40,17 @@ pub struct Line {
     pub is_light: bool,
 }
 
+impl Line {
+    /// A command without operands.
+    pub(super) fn plain(name: &str) -> Self {
+        Self {
+            text: name.to_owned(),
+            is_quiet: false,
+            is_light: false,
+        }
+    }
+}
+
 /// What became of a command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Done {

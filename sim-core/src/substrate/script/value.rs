@@ -8,6 +8,9 @@ use super::hands::Line;
 use super::parse::{Step, only, steps};
 use super::{Environment, TEXT_MAX};
 
+/// A variable that every container has and no manifest names.
+const HOSTNAME: &str = "HOSTNAME";
+
 /// Numbers that `seq` makes, at most.
 const NUMBERS_MAX: i64 = 4_096;
 
@@ -149,6 +152,7 @@ impl Template {
         let mut pieces = self.pieces.iter();
         pieces.any(|(piece, _)| match piece {
             Piece::Printed(text) => steps(text).iter().any(Step::is_left),
+            Piece::Variable(name, ..) => name == HOSTNAME,
             _ => false,
         })
     }
@@ -161,6 +165,13 @@ impl Template {
             {
                 let line = only(text)?.line(values)?;
                 Some((text.clone(), line))
+            }
+            Piece::Variable(name, ..)
+                if name == HOSTNAME
+                    && values.get(name).is_none()
+                    && values.noted(name).is_none() =>
+            {
+                Some((name.clone(), Line::plain("hostname")))
             }
             _ => None,
         })
@@ -233,8 +244,10 @@ impl Piece {
         match self {
             Self::Text(text) => Some(text.clone()),
             Self::Variable(name, other, _) => {
+                let noted = || values.noted(name).and_then(Option::as_deref);
                 let value = values
                     .get(name)
+                    .or_else(noted)
                     .filter(|value| other.is_none() || !value.is_empty());
                 value.map(str::to_owned).or_else(|| other.clone())
             }
