@@ -40,9 +40,8 @@ function read(bytes) {
 function small(module) {
   binaryen.setOptimizeLevel(2);
   binaryen.setShrinkLevel(2);
-  // The second time finds what the first has freed: 2 KiB (gzip).
-  module.optimize();
-  module.optimize();
+  // Each time finds what the one before has freed: 2 KiB (gzip) in all.
+  for (let turn = 0; turn < 3; turn += 1) module.optimize();
   inOrder(module, binaryen);
   return write(module);
 }

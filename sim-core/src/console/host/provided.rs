@@ -45,7 +45,13 @@ impl<'a> Own<'a> {
             .store
             .pods_on(node)
             .find(|(id, _)| view.store.pod_details(*id).sandbox == Some(sandbox))?;
-        let object = pod::render(&view, id);
+        let mut object = pod::render(&view, id);
+        // Its containers know it before it stands in the status.
+        if object.path(&["status", "podIP"]).is_none() {
+            let address = world.substrate.sandbox(sandbox)?.address;
+            let address = std::net::Ipv4Addr::from(address).to_string();
+            object.set_path(&["status", "podIP"], address.into());
+        }
         let node = crate::kube::kinds::of_word("nodes").and_then(|kind| {
             let name = object.str_at(&["spec", "nodeName"])?;
             view.get(kind, "", name)

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use crate::base::arrange::Arrange;
+use crate::base::resources::ResourceVector;
 use crate::base::sorted::SortedSet;
 use crate::base::symbol::Symbol;
 use crate::base::time::{SimDuration, SimTime};
@@ -257,11 +258,18 @@ pub fn with_variables(
     ] {
         pod.set_path(&path, value);
     }
+    let node = desk.store.node(worker.node);
+    let whole = node.map_or_else(ResourceVector::default, |row| row.allocatable.clone());
+    let allocatable = Value::object([
+        ("cpu", Value::from(format!("{}m", whole.milli_cpu))),
+        ("memory", Value::from(whole.memory)),
+        ("ephemeral-storage", Value::from(whole.ephemeral_storage)),
+    ]);
     let ground = Ground {
         pod: &pod,
         sources,
         taken,
-        allocatable: &Value::Null,
+        allocatable: &allocatable,
         token: ("", desk.now()),
     };
     let container = symbols.text(lowered.name);

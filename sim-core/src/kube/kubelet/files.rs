@@ -214,9 +214,9 @@ fn field_of(pod: &Value, path: &str) -> Option<String> {
             Some(lines.collect::<Vec<_>>().join("\n"))
         }
         ["status", list @ ("hostIPs" | "podIPs")] => {
-            let all = read::list(pod, &["status", list]);
-            let all = all.iter().filter_map(|one| one.str_at(&["ip"]));
-            Some(all.collect::<Vec<_>>().join(","))
+            // Pods and nodes have one address each here.
+            let one = list.trim_end_matches('s');
+            Some(pod.str_at(&["status", one]).unwrap_or("").to_owned())
         }
         names => Some(pod.str_at(names).unwrap_or("").to_owned()),
     }
