@@ -221,10 +221,12 @@ fn measure(dist: &Path) -> Result<Vec<File>, String> {
 fn read_line(line: &str) -> Option<File> {
     let (raw, rest) = line.split_once(' ')?;
     let (gzip, name) = rest.split_once(' ')?;
+    let (raw, gzip): (u64, u64) = (raw.parse().ok()?, gzip.parse().ok()?);
     Some(File {
         name: name.into(),
-        raw: raw.parse().ok()?,
-        gzip: gzip.parse().ok()?,
+        raw,
+        // What is packed already is sent as it is.
+        gzip: gzip.min(raw),
     })
 }
 
