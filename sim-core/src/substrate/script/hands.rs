@@ -9,6 +9,7 @@
 
 use crate::base::time::SimDuration;
 
+use super::TEXT_MAX;
 use super::parse::{Part, Sign};
 use super::value::{Template, Values};
 
@@ -124,6 +125,9 @@ pub(super) fn line(parts: &[Part], values: &Values) -> Option<Line> {
                         is_of_files |= FILE_TESTS.contains(&word.as_str());
                     }
                     push(&mut text, &word);
+                }
+                if text.len() > TEXT_MAX {
+                    return None;
                 }
             }
             Part::Sign(Sign::Pipe) => {
