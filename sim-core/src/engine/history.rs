@@ -330,10 +330,10 @@ impl History {
 
     /// Goes back to the beginning, before the first input of its instant.
     pub fn begin(&mut self) {
-        let first = self.branches[self.current].snapshots.first();
-        let first = first.expect("the snapshot at time zero is never thinned");
-        self.present = first.lab.clone();
-        self.inputs = first.inputs;
+        if let Some(first) = self.branches[self.current].snapshots.first() {
+            self.present = first.lab.clone();
+            self.inputs = first.inputs;
+        }
     }
 
     /// Goes back to the last snapshot before `at` and from there towards it, by about `budget` events

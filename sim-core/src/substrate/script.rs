@@ -9,7 +9,7 @@
 //! or for a client that asks it (as a health check).
 //!
 //! ```text
-//! text -> tokens -> steps with jumps (parse.rs) -> Shell: one command after the other
+//! text -> tokens (tokens.rs) -> steps with jumps (parse.rs) -> Shell: one command after the other
 //! ```
 //!
 //! Not modelled: functions, `case`, here documents, arrays, and what clients print of an answer.
@@ -17,6 +17,7 @@
 pub mod client;
 pub mod hands;
 mod parse;
+mod tokens;
 pub mod value;
 mod words;
 
@@ -226,7 +227,7 @@ pub struct Shell {
     /// As [`Script::is_heard`].
     pub is_heard: bool,
     /// Whether its files are left to the container's commands; none: nobody carries these out.
-    left: Option<bool>,
+    hands: Option<bool>,
     /// The substitution that waits for such a command.
     substitution: Option<String>,
     /// The loop that it has come to and never leaves.
@@ -246,7 +247,7 @@ impl Shell {
             questions: 0,
             capture: None,
             is_heard: script.is_heard,
-            left: None,
+            hands: None,
             substitution: None,
             circle: None,
         };
@@ -256,18 +257,18 @@ impl Shell {
 
     /// The same where somebody carries out the commands of its container.
     pub fn with_hands(mut self, script: &Script) -> Self {
-        self.left = Some(script.is_left);
+        self.hands = Some(script.is_left);
         self
     }
 
     /// Whether a command line waits for its moment.
     pub fn leaves(&self, line: &Line) -> bool {
-        self.left.is_some_and(|all| all || !line.is_light)
+        self.hands.is_some_and(|all| all || !line.is_light)
     }
 
     fn enter(&mut self, script: &Script, until: Option<SimDuration>) {
         self.begin(script.steps.clone(), script.error_exit, until);
-        self.left = self.left.map(|all| all || script.is_left);
+        self.hands = self.hands.map(|all| all || script.is_left);
         self.status = Status::Ended(0);
     }
 
@@ -296,7 +297,7 @@ impl Shell {
     /// other as long as they are asked for.
     pub fn circling(mut self) -> Option<Self> {
         let (steps, start) = self.circle.take()?;
-        self.left = None;
+        self.hands = None;
         let error_exit = self.frames.last().is_some_and(|frame| frame.error_exit);
         self.begin(steps, error_exit, None);
         self.frames.last_mut()?.next = start;
@@ -426,7 +427,7 @@ impl Shell {
                     });
                 }
                 Step::Simple(simple) => {
-                    if let Some(first) = self.left.and_then(|_| simple.waits(&self.values)) {
+                    if let Some(first) = self.hands.and_then(|_| simple.waits(&self.values)) {
                         frame.next = at;
                         return Some(self.asked_first(first));
                     }
@@ -437,7 +438,7 @@ impl Shell {
                         self.values.set("?".into(), code.into());
                     }
                     self.values.now = self.at;
-                    let line = self.left.and_then(|_| simple.line(&self.values));
+                    let line = self.hands.and_then(|_| simple.line(&self.values));
                     let had = self.values.has_printed();
                     let command = simple.command(&mut self.values);
                     self.values.forget_printed();
@@ -506,7 +507,7 @@ impl Shell {
                 Step::Done => self.status = Status::Ended(0),
                 Step::List { words } => {
                     let mut waits = words.iter().filter_map(|word| word.waits(&self.values));
-                    if let Some(first) = self.left.and_then(|_| waits.next()) {
+                    if let Some(first) = self.hands.and_then(|_| waits.next()) {
                         frame.next = at;
                         return Some(self.asked_first(first));
                     }

@@ -10,7 +10,8 @@
 use crate::base::time::SimDuration;
 
 use super::TEXT_MAX;
-use super::parse::{Part, Sign};
+use super::parse::Part;
+use super::tokens::Sign;
 use super::value::{Template, Values};
 
 /// Time from the start of a small command to its end. Our own figure.
@@ -26,6 +27,9 @@ const FILES: [&str; 32] = [
 const PRINTERS: [&str; 5] = ["echo", "printf", "date", "true", "false"];
 /// Those that only look at files or make empty ones.
 const TOUCHERS: [&str; 4] = ["touch", "rm", "test", "["];
+
+/// Where processes keep files that nobody else sees, such as signs that they are well.
+pub const OWN: &str = "/tmp/";
 
 /// What `test` asks of files. Source: POSIX.1-2024, `test`.
 const FILE_TESTS: [&str; 9] = ["-d", "-e", "-f", "-h", "-L", "-r", "-s", "-w", "-x"];
@@ -74,19 +78,23 @@ pub(super) fn may_be_left(parts: &[Part]) -> bool {
     });
     let first = base(words.next().unwrap_or_default());
     let words: Vec<&str> = words.collect();
-    let is_light = words.iter().all(|word| is_light(word));
-    knows(first)
-        && match first {
-            _ if goes_on(parts) => true,
-            "test" | "[" => !is_light && words.iter().any(|word| FILE_TESTS.contains(word)),
-            "touch" | "rm" => !is_light,
-            _ => !PRINTERS.contains(&first),
-        }
+    let is_light = TOUCHERS.contains(&first) && words.iter().all(|word| is_light(word));
+    let goes_on = goes_on(parts);
+    let tests = words.iter().any(|word| FILE_TESTS.contains(word));
+    knows(first) && (goes_on || is_about_files(first, tests) && !is_light)
+}
+
+/// Whether a command that prints nowhere else is about files; `tests`: one of its words asks of one.
+fn is_about_files(first: &str, tests: bool) -> bool {
+    match first {
+        "test" | "[" => tests,
+        _ => !PRINTERS.contains(&first),
+    }
 }
 
 /// Whether a word of a command does not make it one that others see the effect of.
 fn is_light(word: &str) -> bool {
-    word.starts_with(['-', '!', ']']) || is_own(word)
+    word.starts_with(['-', '!', ']']) || word.starts_with(OWN)
 }
 
 /// Whether what a command prints goes into a file or to another command.
@@ -105,74 +113,102 @@ fn goes_on(parts: &[Part]) -> bool {
 /// The command line, with the values of its variables; none: it is not for the container, or one of its
 /// words is not known.
 pub(super) fn line(parts: &[Part], values: &Values) -> Option<Line> {
-    let mut text = String::new();
-    let (mut is_quiet, mut begins, mut first, mut source) = (false, true, None, None);
-    let (mut all_light, mut is_of_files) = (true, false);
+    let mut draft = Draft::default();
     let mut rest = parts.iter();
     while let Some(part) = rest.next() {
         match part {
-            Part::Word(word) => {
-                for word in known(word, values)? {
-                    if begins {
-                        let name = base(&word);
-                        if !knows(name) {
-                            return None;
-                        }
-                        first = first.or(Some(name.to_owned()));
-                        begins = false;
-                    } else {
-                        all_light &= is_light(&word);
-                        is_of_files |= FILE_TESTS.contains(&word.as_str());
-                    }
-                    push(&mut text, &word);
-                }
-                if text.len() > TEXT_MAX {
-                    return None;
-                }
-            }
-            Part::Sign(Sign::Pipe) => {
-                text += " | ";
-                begins = true;
-            }
-            Part::Sign(Sign::Merge) => text += " 2>&1",
+            Part::Word(word) => draft.words(&known(word, values)?)?,
+            Part::Sign(Sign::Pipe) => draft.pipe(),
+            Part::Sign(Sign::Merge) => draft.text += " 2>&1",
             Part::Sign(Sign::ToErrors) => {}
             Part::Sign(sign) => {
                 let Some(Part::Word(word)) = rest.next() else {
                     return None;
                 };
-                let target = known(word, values)?.pop()?;
-                match sign {
-                    Sign::Errors if target == "/dev/null" => is_quiet = true,
-                    Sign::Errors => return None,
-                    Sign::From => source = Some(target),
-                    Sign::Into | Sign::Onto | Sign::AllInto => {
-                        text += if *sign == Sign::Onto { " >>" } else { " >" };
-                        push(&mut text, &target);
-                        if *sign == Sign::AllInto {
-                            text += " 2>&1";
-                        }
-                    }
-                    Sign::Pipe | Sign::Merge | Sign::ToErrors => {}
-                }
+                draft.redirect(*sign, known(word, values)?.pop()?)?;
             }
         }
     }
-    let first = first?;
-    let prints = PRINTERS.contains(&first.as_str());
-    let compares = matches!(first.as_str(), "test" | "[") && !is_of_files;
-    if (prints || compares) && !goes_on(parts) {
-        return None;
+    draft.finish(goes_on(parts))
+}
+
+/// A command line that is being written.
+#[derive(Default)]
+struct Draft {
+    text: String,
+    is_quiet: bool,
+    /// Whether the present command of the pipe has its name.
+    is_named: bool,
+    /// Name of the pipe's first command.
+    first: Option<String>,
+    /// The file that it reads.
+    source: Option<String>,
+    has_weight: bool,
+    tests: bool,
+}
+
+impl Draft {
+    /// More words of the present command; none: the container has no such command.
+    fn words(&mut self, words: &[String]) -> Option<()> {
+        for word in words {
+            if self.is_named {
+                self.has_weight |= !is_light(word);
+                self.tests |= FILE_TESTS.contains(&word.as_str());
+            } else {
+                let name = base(word);
+                if !knows(name) {
+                    return None;
+                }
+                self.first.get_or_insert_with(|| name.to_owned());
+                self.is_named = true;
+            }
+            push(&mut self.text, word);
+        }
+        (self.text.len() <= TEXT_MAX).then_some(())
     }
-    if let Some(source) = source {
-        let mut whole = "cat".to_owned();
-        push(&mut whole, &source);
-        text = format!("{whole} | {text}");
+
+    fn pipe(&mut self) {
+        self.text += " | ";
+        self.is_named = false;
     }
-    Some(Line {
-        text,
-        is_quiet,
-        is_light: all_light && TOUCHERS.contains(&first.as_str()),
-    })
+
+    /// A redirection; none: it is not understood.
+    fn redirect(&mut self, sign: Sign, target: String) -> Option<()> {
+        match sign {
+            Sign::Errors if target == "/dev/null" => self.is_quiet = true,
+            Sign::Errors => return None,
+            Sign::From => self.source = Some(target),
+            Sign::Into | Sign::Onto | Sign::AllInto => {
+                self.text += if sign == Sign::Onto { " >>" } else { " >" };
+                push(&mut self.text, &target);
+                if sign == Sign::AllInto {
+                    self.text += " 2>&1";
+                }
+            }
+            Sign::Pipe | Sign::Merge | Sign::ToErrors => {}
+        }
+        Some(())
+    }
+
+    fn finish(self, goes_on: bool) -> Option<Line> {
+        let first = self.first.as_deref()?;
+        if !goes_on && !is_about_files(first, self.tests) {
+            return None;
+        }
+        let text = match &self.source {
+            Some(source) => {
+                let mut whole = "cat".to_owned();
+                push(&mut whole, source);
+                whole + " | " + &self.text
+            }
+            None => self.text.clone(),
+        };
+        Some(Line {
+            is_light: !goes_on && !self.has_weight && TOUCHERS.contains(&first),
+            is_quiet: self.is_quiet,
+            text,
+        })
+    }
 }
 
 /// The words that a word becomes, if all of it is known.
@@ -198,12 +234,6 @@ fn knows(name: &str) -> bool {
     FILES.contains(&name) || PRINTERS.contains(&name) || TOUCHERS.contains(&name)
 }
 
-/// Whether nobody else sees a file: it lies where processes keep their own, such as signs that they
-/// are well.
-fn is_own(path: &str) -> bool {
-    path.starts_with("/tmp/")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::parse::only;
@@ -225,7 +255,7 @@ mod tests {
             Some(piped.into())
         );
         assert!(of("ls /none 2> /dev/null").is_some_and(|line| line.is_quiet));
-        assert!(of("test -f /tmp/well").is_some_and(|line| line.is_light));
+        assert!(of(&format!("test -f {OWN}well")).is_some_and(|line| line.is_light));
         // Nobody but the script sees these, or nobody knows them.
         for text in [
             "echo a",

@@ -1,6 +1,7 @@
 //! Pulls, starts, stops, crashes and boots.
 
 use super::*;
+use crate::substrate::script::hands::OWN;
 
 fn pull(rig: &mut Rig, part: u32, machine: MachineId, image: &str, policy: PullPolicy) {
     let image = rig.symbols.intern(image);
@@ -127,6 +128,9 @@ fn commands_decide_the_course() {
 
 #[test]
 fn a_loop_that_never_ends_prints_as_long_as_it_runs() {
+    let touches = format!(
+        "for i in 1 2; do echo $i; done; while :; do [ -f {OWN}a ] && echo there || touch {OWN}a; sleep 9; done"
+    );
     let cases: [(&str, u64, &[&str]); 5] = [
         (
             "i=0; while true; do echo $i $(date +%S); i=$((i+1)); sleep 4; done",
@@ -138,11 +142,7 @@ fn a_loop_that_never_ends_prints_as_long_as_it_runs() {
             10,
             &["begin", "turn", "turn", "turn"],
         ),
-        (
-            "for i in 1 2; do echo $i; done; while :; do [ -f /tmp/a ] && echo there || touch /tmp/a; sleep 9; done",
-            20,
-            &["1", "2", "there", "there"],
-        ),
+        (&touches, 20, &["1", "2", "there", "there"]),
         // Nobody can tell how much this has printed.
         ("echo begin; while true; do echo x; done", 10, &["begin"]),
         ("(while true; do echo in; sleep 9; done)", 10, &["in", "in"]),
