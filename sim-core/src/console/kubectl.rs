@@ -8,6 +8,7 @@ pub mod acting;
 pub mod apply;
 pub mod arguments;
 pub mod attach;
+pub mod builder;
 pub mod certificate;
 pub mod clock;
 pub mod columns;
@@ -519,16 +520,6 @@ impl Call<'_> {
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         for (kind, name) in self.targets(words)? {
             match name {
-                // Source: `k8s.io/cli-runtime/pkg/resource/builder.go` (`visitBySelector`).
-                Some(_) if many => {
-                    return Err(Problem::error(
-                        if words.iter().any(|word| word.contains('/')) {
-                            "selectors and the all flag cannot be used when passing resource/name arguments"
-                        } else {
-                            "name cannot be provided when a selector is specified"
-                        },
-                    ));
-                }
                 Some(name) => match one(kind, &name) {
                     Ok(object) => found.extend(object.map(|object| (kind, object))),
                     Err(problem) => problems.push(problem),
@@ -615,45 +606,3 @@ const ALL: [&str; 10] = [
     "cronjobs",
     "jobs",
 ];
-
-impl Call<'_> {
-    /// `TYPE[,TYPE] [NAME…]` or `TYPE/NAME …`.
-    ///
-    /// # Errors
-    /// Unknown kinds and mixed forms, in upstream's words.
-    pub fn targets(
-        &self,
-        words: &[String],
-    ) -> Result<Vec<(&'static Kind, Option<String>)>, Problem> {
-        let Some(first) = words.first() else {
-            return Err(Problem::no_resource());
-        };
-        if words.iter().any(|word| word.contains('/')) {
-            let pairs = words.iter().map(|word| match word.split_once('/') {
-            Some((kind, name)) if !kind.is_empty() && !name.is_empty() => Ok((self.kind_of(kind)?, Some(name.to_owned()))),
-            Some(_) => Err(Problem::error("arguments in resource/name form may not have more than one slash")),
-            None => Err(Problem::error("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource resource/<resource_name>'")),
-        });
-            return pairs.collect();
-        }
-        let mut list = Vec::new();
-        for word in first.split(',').filter(|word| !word.is_empty()) {
-            if word == "all" {
-                for name in ALL {
-                    list.push(kind_of(name)?);
-                }
-            } else {
-                list.push(self.kind_of(word)?);
-            }
-        }
-        let names = &words[1..];
-        let mut found = Vec::new();
-        for kind in list {
-            if names.is_empty() {
-                found.push((kind, None));
-            }
-            found.extend(names.iter().map(|name| (kind, Some(name.clone()))));
-        }
-        Ok(found)
-    }
-}

@@ -20,7 +20,7 @@ use super::clock::{age, long};
 use super::columns::{first_text, or_none, selector};
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, kind_of, name_of, rollout};
+use super::{Call, builder, kind_of, name_of, rollout};
 
 /// Lines of tab-separated cells, aligned as upstream's writer does (padding 2) until a line without tabs.
 #[derive(Debug, Default)]
@@ -141,7 +141,10 @@ pub fn describe(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     let begun = matches!(problems.as_slice(), [one] if one.reason == "NotFound");
     if begun && let [kind, start] = words.as_slice() {
-        let kind = call.kind_of(kind)?;
+        let kinds = call.kinds_of(kind)?;
+        let [kind] = kinds[..] else {
+            return Err(builder::several());
+        };
         let mut list = call.listing(kind, Some(&call.namespace))?;
         list.retain(|object| name_of(object).starts_with(&**start));
         if !list.is_empty() {

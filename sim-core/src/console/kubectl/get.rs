@@ -102,7 +102,7 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
     let Found {
         mut objects,
         mut problems,
-        words,
+        kinds,
         single,
     } = if from_files {
         of_files(call)?
@@ -151,7 +151,11 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
         // Only where nothing went wrong is it said that there is nothing.
         Format::Plain | Format::Wide if objects.is_empty() && !problems.is_empty() => {}
         Format::Plain | Format::Wide if subresource == "scale" => scale_table(call, &objects),
-        _ => printers::print(call, &objects, &words, single)?,
+        Format::Plain | Format::Wide if objects.is_empty() => {
+            let line = nothing(call, kinds.iter().all(|kind| kind.namespaced));
+            call.stderr.push(line);
+        }
+        _ => printers::print(call, &objects, kinds.len() > 1, single)?,
     }
     Problem::all(problems)
 }
@@ -160,8 +164,8 @@ pub fn get(call: &mut Call<'_>) -> Result<(), Problem> {
 struct Found {
     objects: Vec<(&'static Kind, Value)>,
     problems: Vec<Problem>,
-    /// The words that ask for it.
-    words: Vec<String>,
+    /// The kinds that are asked for as a whole.
+    kinds: Vec<&'static Kind>,
     /// Whether it is asked for by name, so that a single object is no list.
     single: bool,
 }
@@ -199,19 +203,14 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
     }
     let selector = match first {
         Some((kind, _)) => selector(call, kind)?,
-        None => call.selector()?,
+        None => None,
     };
     let fields = call.field_selector()?;
-    if by_name && (selector.is_some() || !fields.is_empty()) {
-        return Err(Problem::error(
-            "name cannot be provided when a selector is specified",
-        ));
-    }
     for (kind, _) in &wanted {
         check_fields(call, kind, &fields)?;
     }
     let mut objects: Vec<(&'static Kind, Value)> = Vec::new();
-    let mut problems = Vec::new();
+    let (mut kinds, mut problems) = (Vec::new(), Vec::new());
     for (kind, name) in wanted {
         if let Some(name) = name {
             match call.object(kind, &name) {
@@ -220,6 +219,7 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
             }
             continue;
         }
+        kinds.push(kind);
         let namespace = (!everywhere).then_some(call.namespace.as_str());
         if let Err(problem) = call.may("list", kind, namespace.unwrap_or(""), "") {
             problems.push(problem);
@@ -239,7 +239,7 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
     Ok(Found {
         objects,
         problems,
-        words,
+        kinds,
         single: by_name,
     })
 }
@@ -318,10 +318,8 @@ fn of_files(call: &Call<'_>) -> Result<Found, Problem> {
             ))),
         }
     }
-    let mut kinds: Vec<&str> = objects.iter().map(|(kind, _)| kind.plural).collect();
-    kinds.dedup();
     Ok(Found {
-        words: vec![kinds.join(",")],
+        kinds: Vec::new(),
         objects,
         problems,
         single: true,
@@ -481,20 +479,6 @@ pub(super) fn tables(
     with_kind: bool,
     wide: bool,
 ) {
-    if found.is_empty() {
-        let quiet = call.arguments.on("ignore-not-found")
-            || call.arguments.words.iter().any(|word| word.contains('/'))
-            || call.arguments.words.len() > 1;
-        let namespaced = call.arguments.words.first().is_some_and(|word| {
-            word.split(',')
-                .all(|word| word == "all" || call.kind_of(word).is_ok_and(|kind| kind.namespaced))
-        });
-        if !quiet {
-            let line = nothing(call, namespaced);
-            call.stderr.push(&line);
-        }
-        return;
-    }
     let mut first = true;
     for group in found.chunk_by(|one, two| one.0.kind == two.0.kind) {
         if !first {
@@ -716,7 +700,7 @@ pub fn events(call: &mut Call<'_>) -> Result<(), Problem> {
     }
     if *call.format != Format::Plain {
         let found: Vec<_> = found.into_iter().map(|event| (kind, event)).collect();
-        return printers::print(call, &found, &[], false);
+        return printers::print(call, &found, false, false);
     }
     let table = event_table(call, kind, &found);
     call.stdout

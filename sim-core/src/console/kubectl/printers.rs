@@ -1,7 +1,6 @@
 //! What `-o` asks for: names, JSON, YAML, JSONPath, columns of one's own.
 //! Source: `k8s.io/cli-runtime/pkg/{printers,genericclioptions}`, `k8s.io/kubectl/pkg/cmd/get`.
 
-use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
 use crate::base::sentence::passage::Passage;
 use crate::console::table::Table;
@@ -254,7 +253,7 @@ pub fn outcomes(
         }
     }
     let single = objects.len() < 2;
-    print(call, &objects, &[], single)
+    print(call, &objects, false, single)
 }
 
 fn unmatched(output: &str, tables: bool) -> Problem {
@@ -305,39 +304,22 @@ fn columns_of_file(text: &str) -> Result<Vec<(&str, &str)>, Problem> {
     Ok(headers.into_iter().zip(paths).collect())
 }
 
-/// Whether the words ask for several kinds, so that names are printed with their kind.
-fn several_kinds(words: &[String]) -> bool {
-    if words.iter().any(|word| word == "all") {
-        return true;
-    }
-    if words.iter().any(|word| word.contains('/')) {
-        let mut kinds: Vec<&str> = words
-            .iter()
-            .filter_map(|word| word.split('/').next())
-            .collect();
-        kinds.arrange();
-        kinds.dedup();
-        return kinds.len() > 1;
-    }
-    words
-        .first()
-        .is_some_and(|word| word.split(',').filter(|part| !part.is_empty()).count() > 1)
-}
-
-/// Prints objects as `-o` asks.
+/// Prints objects as `-o` asks, their names with their kinds if there are several, or `several` are asked
+/// for. Source: `k8s.io/kubectl/pkg/cmd/get/get.go` (`multipleGVKsRequested`).
 ///
 /// # Errors
 /// A template that does not fit the objects.
 pub fn print(
     call: &mut Call<'_>,
     found: &[(&'static Kind, Value)],
-    words: &[String],
+    several: bool,
     single: bool,
 ) -> Result<(), Problem> {
     let format = call.format.clone();
     match &*format {
         Format::Plain | Format::Wide => {
-            let with_kind = several_kinds(words) || call.arguments.on("show-kind");
+            let differs = found.iter().any(|(kind, _)| *kind != found[0].0);
+            let with_kind = several || differs || call.arguments.on("show-kind");
             get::tables(call, found, with_kind, *format == Format::Wide);
         }
         Format::Name => {

@@ -297,7 +297,7 @@ fn history_objects(
             call.say("---");
         }
         any = true;
-        super::printers::print(call, &[(kind, object)], &[], true)?;
+        super::printers::print(call, &[(kind, object)], false, true)?;
     }
     if wanted > 0 && !any {
         return Err(Problem::error("unable to find the specified revision"));

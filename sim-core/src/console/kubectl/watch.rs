@@ -366,9 +366,7 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         call.targets(words)?
     };
     let [(kind, name)] = targets.as_slice() else {
-        return Err(Problem::error(
-            "you may only specify a single resource type",
-        ));
+        return Err(super::builder::several());
     };
     let everywhere = call.arguments.on("all-namespaces");
     if let Some(name) = name
@@ -435,7 +433,7 @@ pub fn events(
             return Ok(());
         }
         if *call.format != Format::Plain {
-            return printers::print(call, &[(kind, event)], &[], true);
+            return printers::print(call, &[(kind, event)], false, true);
         }
         let table = get::event_table(call, kind, &[event]);
         let text = table.kubectl_on(std::mem::take(&mut header), &mut widths);
@@ -519,7 +517,7 @@ impl Printer {
                     }
                     call.stdout.push_str(&yaml(&document));
                 }
-                _ => printers::print(call, &[(kind, object.clone())], &[], true)?,
+                _ => printers::print(call, &[(kind, object.clone())], false, true)?,
             }
         }
         Ok(())

@@ -145,6 +145,14 @@ impl Definitions {
             .map(|(_, version)| version.kind)
     }
 
+    /// The kinds of a category, in the version that is preferred.
+    pub fn in_category(&self, category: &str) -> impl Iterator<Item = &'static Kind> {
+        self.iter()
+            .filter(move |definition| definition.categories.iter().any(|it| it == category))
+            .filter_map(|definition| definition.versions.iter().find(|version| version.served))
+            .map(|version| version.kind)
+    }
+
     /// Served kinds.
     pub fn served(&self) -> impl Iterator<Item = &'static Kind> {
         self.iter()
