@@ -22,6 +22,7 @@ pub mod agent;
 pub mod backoff;
 pub mod changes;
 pub mod content;
+pub mod departed;
 pub mod desk;
 pub mod eviction;
 pub mod files;
@@ -55,12 +56,13 @@ use crate::base::hash::FxHashMap;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::time::{SimDuration, SimTime};
 use crate::store::paged::{Paged, SMALL};
-use crate::substrate::order::{ContainerId, MachineId, Owner, SandboxId, Upcall};
+use crate::substrate::order::{ContainerId, MachineId, Owner, Upcall};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::reserved::Reserved;
 use super::rows::pod::{PodFlags, PodRow};
 use super::rows::{NodeId, PodId};
+use super::store::events::Incarnation;
 use super::store::{Change, Store};
 
 use desk::{Desk, Report};
@@ -154,8 +156,6 @@ struct Trouble {
     lost: bool,
     /// The agent was started anew and its machine ran on.
     restarted: bool,
-    /// Sandboxes of pods that went while the agent could not hear of it.
-    ghosts: Vec<SandboxId>,
     /// Pods that went while the machine was off: their directories are still on its disk.
     orphans: Vec<Owner>,
 }
@@ -164,6 +164,8 @@ struct Trouble {
 #[derive(Clone, Debug, Default)]
 pub struct Kubelets {
     workers: Paged<Option<Arc<Worker>>, SMALL>,
+    /// Workers of pods whose objects are gone.
+    departed: SortedMap<PodId, Arc<Worker>>,
     /// What templates ask for, without and with a token for the API server.
     recipes: [Vec<Option<Arc<Recipe>>>; 2],
     /// Whether some pod takes something from ConfigMaps, Secrets or itself.
@@ -331,7 +333,15 @@ impl Kubelets {
                 }
                 Event::Sync(pod)
             }
-            Change::PodRemoved(pod, _) if self.worker(pod).is_some() => Event::Removed(pod),
+            Change::PodRemoved(pod, row) if self.worker(pod).is_some() => {
+                if let Some(worker) = self.worker_mut(pod) {
+                    worker.aside.write().departed = Some(Incarnation {
+                        id: pod,
+                        created_s: row.created_s,
+                    });
+                }
+                Event::Removed(pod)
+            }
             Change::PodRemoved(_, row) if statics::is_mirror(store.template(row.template)) => {
                 let Some(node) = row.node.and_then(|node| store.node(node)) else {
                     return;
@@ -495,7 +505,6 @@ impl Kubelets {
                 trouble.starting = false;
                 trouble.blind = false;
                 trouble.lost = true;
-                trouble.ghosts.clear();
                 self.shutdowns.over(machine);
                 self.dead_runtimes.remove(&machine);
             }
@@ -583,11 +592,15 @@ impl Kubelets {
             .get(pod.slot())
             .as_deref()
             .filter(|worker| worker.pod == pod)
+            .or_else(|| self.departed.get(&pod).map(|worker| &**worker))
     }
 
     fn worker_mut(&mut self, pod: PodId) -> Option<&mut Worker> {
         if statics::is_static(pod) {
             return self.statics.worker_mut(pod);
+        }
+        if self.departed.contains_key(&pod) {
+            return self.departed.get_mut(&pod).map(Arc::make_mut);
         }
         self.worker(pod)?;
         self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)
@@ -603,6 +616,10 @@ impl Kubelets {
         }
         if statics::is_static(pod) {
             return self.statics.worker_mut(pod);
+        }
+        if let Some(worker) = self.departed.get_mut(&pod) {
+            // One whose agent has not heard of it goes on when it has.
+            return Some(Arc::make_mut(worker)).filter(|worker| worker.deadline.is_some());
         }
         // It is this pod's: it was read above.
         self.workers.get_mut(pod.slot()).as_mut().map(Arc::make_mut)

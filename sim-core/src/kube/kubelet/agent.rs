@@ -66,6 +66,7 @@ impl Kubelets {
         };
         let mut pods: Vec<PodId> = desk.store.pods_on(node).map(|(pod, _)| pod).collect();
         pods.arrange();
+        pods.extend(self.departed_on(machine));
         for pod in pods {
             if let Some(worker) = self.awake(pod).filter(|worker| !worker.finished) {
                 desk.request_relist(worker);

@@ -121,7 +121,7 @@ impl Desk<'_, '_> {
             component: "kubelet",
             host: Some(worker.host),
             container,
-            pod: self.store.incarnation(worker.pod),
+            pod: self.store.incarnation(worker.pod).or(worker.aside.departed),
             series: None,
         }
     }

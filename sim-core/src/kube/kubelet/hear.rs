@@ -9,7 +9,7 @@ use crate::des::notice::Detail;
 use crate::kube::rows::pod::{ContainerState, PodRow, PodStatus, Termination};
 use crate::kube::rows::{NodeId, PodId};
 use crate::kube::store::Store;
-use crate::substrate::order::{MachineId, Order, Owner};
+use crate::substrate::order::{MachineId, Order};
 use crate::substrate::{Context, PlaneOutbox};
 
 use super::admission::Admission;
@@ -191,43 +191,9 @@ impl Kubelets {
         desk.request_status(worker);
         lifecycle::advance(worker, &self.settings.workers, desk);
         let place = self.workers.get_mut(pod.slot());
-        if let Some(old) = place.replace(made)
-            && let Some(sandbox) = old.sandbox
-        {
-            self.trouble
-                .entry(old.machine)
-                .or_default()
-                .ghosts
-                .push(sandbox);
-        }
-    }
-
-    /// The agent hears that a pod's object is gone: what is left of it is killed.
-    pub(super) fn removed(&mut self, pod: PodId, desk: &mut Desk<'_, '_>) {
-        let Some(worker) = self.workers.get(pod.slot()).clone() else {
-            return;
-        };
-        if worker.pod != pod {
-            return;
-        }
-        let (machine, sandbox) = (worker.machine, worker.sandbox);
-        let node = worker.node;
-        self.images.released(&worker, desk.now());
-        self.workers.clear(pod.slot());
-        self.ended_on(Some(machine), desk);
-        if let Some(trouble) = self.trouble.get_mut(&machine).filter(|it| it.lost) {
-            trouble.orphans.push(Owner {
-                slot: pod.slot(),
-                generation: pod.generation().get(),
-                part: 0,
-            });
-        }
-        self.retry_sizes(node, desk);
-        let Some(sandbox) = sandbox else { return };
-        match self.trouble.get_mut(&machine) {
-            Some(trouble) if trouble.down && trouble.lost => {}
-            Some(trouble) if trouble.down || trouble.unlinked => trouble.ghosts.push(sandbox),
-            Some(_) | None => desk.order(Order::RemoveSandbox { sandbox }),
+        if let Some(old) = place.replace(made) {
+            // Its agent has not heard yet that its object is gone.
+            self.departed.insert(old.pod, old);
         }
     }
 
@@ -283,6 +249,10 @@ impl Kubelets {
             self.static_ended(pod, desk);
             return;
         }
+        if self.departed.contains_key(&pod) {
+            self.departed_ended(pod, desk);
+            return;
+        }
         let machine = self.worker(pod).map(|worker| worker.machine);
         if self.is_unlinked(pod) {
             // The agent knows, if nobody else does.
@@ -322,7 +292,7 @@ impl Kubelets {
         }
     }
 
-    fn ended_on(&mut self, machine: Option<MachineId>, desk: &mut Desk<'_, '_>) {
+    pub(super) fn ended_on(&mut self, machine: Option<MachineId>, desk: &mut Desk<'_, '_>) {
         if let Some(machine) = machine {
             self.shutdown_goes_on(machine, desk);
             self.room_made(machine, desk);
@@ -366,13 +336,11 @@ impl Kubelets {
             return;
         };
         let settings = self.settings.workers;
-        for sandbox in trouble.ghosts {
-            desk.order(Order::RemoveSandbox { sandbox });
-        }
         // Source: `pkg/kubelet/kubelet_volumes.go` (`cleanupOrphanedPodDirs`).
         for owner in trouble.orphans {
             desk.order(Order::RemoveDirectories { machine, owner });
         }
+        self.departed_go_on(machine, (trouble.lost, trouble.restarted), desk);
         let own = self.statics.on(machine);
         for pod in &own {
             if let Some(worker) = self.worker_mut(*pod) {

@@ -157,7 +157,7 @@ impl Kubelets {
         if is_static(pod) {
             return self.statics.get(pod)?.mirror;
         }
-        Some(pod)
+        Some(pod).filter(|pod| !self.departed.contains_key(pod))
     }
 
     /// An agent reads its directory: starts what is new, ends what is gone or says something else.

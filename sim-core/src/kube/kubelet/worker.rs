@@ -13,6 +13,7 @@ use crate::kube::rows::pod::{
     ContainerState, ContainerStatus, Pending, Phase, PodStatus, Termination,
 };
 use crate::kube::rows::{NodeId, PodId};
+use crate::kube::store::events::Incarnation;
 use crate::kube::template::TemplateId;
 use crate::substrate::cgroup::settings::SandboxSpec;
 use crate::substrate::order::{ContainerId, MachineId, SandboxId};
@@ -200,6 +201,8 @@ pub struct Aside {
     pub resizing: Option<SimTime>,
     /// Why it is not made true.
     pub resize_error: Option<Arc<str>>,
+    /// Which object it was, when that is gone.
+    pub departed: Option<Incarnation>,
     /// Its containers are being taken from the runtime, all of them, to begin anew.
     pub restarting_all: bool,
 }
@@ -217,6 +220,7 @@ impl Nothing for Aside {
         pending: None,
         resizing: None,
         resize_error: None,
+        departed: None,
         restarting_all: false,
     };
 }
