@@ -579,7 +579,7 @@ impl KubePlane {
             }
         }
         while let Some(change) = self.store.next_change() {
-            if let Change::NodeRemoved(node, _) = change {
+            if let Change::NodeRemoved(node, ..) = change {
                 self.heartbeats.forget(node);
             }
             if let Change::NodeUpdated(node) = change

@@ -402,6 +402,12 @@ impl Substrate {
                 path,
                 settings,
             } => self.set_level(machine, path, settings),
+            Order::HoldSubnets {
+                machine,
+                base,
+                count,
+            } => self.hold_subnets(machine, base, count),
+            Order::FreeSubnets { machine } => self.subnets.retain(|_, holder| *holder != machine),
             Order::SetFilter { sandbox, open } => self.set_filter(sandbox, open, scope),
             Order::BindPort {
                 owner,

@@ -13,6 +13,7 @@ pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod hands;
 pub mod job;
+pub mod node_ipam;
 pub mod node_lifecycle;
 pub mod operators;
 pub mod pod_gc;
@@ -311,6 +312,7 @@ impl Controllers {
             Key::OrphanedPods(id) => self.garbage_collector.orphaned_pods(id, turn),
             Key::OrphanedReplicaSets(id) => self.garbage_collector.orphaned_replica_sets(id, turn),
             Key::NodeTaints(node) => self.node_lifecycle.taint_pass(node, turn),
+            Key::NodeRange(node) => node_ipam::sync(node, turn),
             Key::NodeEvictions(node) => self.taint_eviction.sync(node, turn),
             Key::ServiceAccounts => service_account::sync(turn),
             Key::ClusterRoles => aggregation::sync(turn),
@@ -412,6 +414,9 @@ impl Controllers {
             Change::NodeAdded(node) | Change::NodeUpdated(node) => {
                 self.enqueue_daemon_sets(turn);
                 self.enqueue(Key::NodeTaints(node), turn);
+                if turn.store.node(node).is_some_and(|row| row.by_hand) {
+                    self.enqueue(Key::NodeRange(node), turn);
+                }
                 if self.taint_eviction.concerns(node, turn) {
                     self.enqueue(Key::NodeEvictions(node), turn);
                 }
@@ -419,9 +424,10 @@ impl Controllers {
                 self.pod_gc.node_updated(node, turn);
             }
             Change::NodeImages(_) => {}
-            Change::NodeRemoved(node, machine) => {
+            Change::NodeRemoved(node, machine, name) => {
                 self.enqueue_daemon_sets(turn);
-                self.node_lifecycle.forget(node, machine, turn);
+                self.node_lifecycle.forget(node, name, turn);
+                node_ipam::forget(machine, turn);
                 self.pod_gc.node_removed(node, turn);
             }
             Change::Deployment(id, _) => {

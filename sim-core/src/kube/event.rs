@@ -34,6 +34,8 @@ pub enum Key {
     Endpoints,
     /// Operators: objects that they look after, and that may not be as planned.
     Operators,
+    /// The node IPAM controller, after a write of a node that no machine stands for.
+    NodeRange(NodeId),
 }
 
 /// A scheduled fact of this plane.

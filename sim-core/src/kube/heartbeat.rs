@@ -167,6 +167,7 @@ impl Heartbeats {
             created: now,
             revision: 0,
             control: setup.control,
+            pod_ranges: Arc::default(),
             by_hand: false,
             zone,
             requested: ResourceVector::default(),

@@ -297,7 +297,7 @@ impl Scheduler {
             Change::NodeAdded(node) | Change::NodeUpdated(node) | Change::NodeImages(node) => {
                 Event::NodeSeen(node)
             }
-            Change::NodeRemoved(node, _) => Event::NodeGone(node),
+            Change::NodeRemoved(node, ..) => Event::NodeGone(node),
             Change::Service(_) | Change::ServiceRemoved(_) => {
                 self.services += 1;
                 return;

@@ -65,7 +65,7 @@ pub enum Change {
     /// A node has other images than before, which nobody but the scheduler minds.
     NodeImages(NodeId),
     /// A node object is gone; its machine.
-    NodeRemoved(NodeId, MachineId),
+    NodeRemoved(NodeId, MachineId, Symbol),
     /// A Deployment was created or written; `true` when its spec or annotations changed.
     Deployment(DeploymentId, bool),
     /// A Deployment is gone.

@@ -14,7 +14,7 @@ use super::store::Store;
 /// Loops by the names that `kube-controller-manager --controllers` knows them by, the scheduler, and
 /// the operators that a person brings.
 /// Source: `cmd/kube-controller-manager/names/controller_names.go`.
-pub const LOOPS: [&str; 22] = [
+pub const LOOPS: [&str; 23] = [
     "clusterrole-aggregation-controller",
     "cronjob-controller",
     "daemonset-controller",
@@ -27,6 +27,7 @@ pub const LOOPS: [&str; 22] = [
     "job-controller",
     "kube-scheduler",
     "namespace-controller",
+    "node-ipam-controller",
     "node-lifecycle-controller",
     "operators",
     "persistentvolume-attach-detach-controller",
@@ -151,6 +152,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         }
         Event::Sync(Key::Operators) => "operators",
         Event::Sync(Key::Service(_)) => "endpointslice-controller",
+        Event::Sync(Key::NodeRange(_)) => "node-ipam-controller",
         Event::Sync(Key::NodeTaints(_))
         | Event::NodeCheck(_)
         | Event::MonitorTick

@@ -33,6 +33,9 @@ use super::{Event, Scope, Substrate};
 /// runtime. Our own figure, the order of magnitude of a virtual machine in a cloud.
 pub const BOOT: SimDuration = SimDuration::from_secs(20);
 
+/// Subnets that may be held: those of a network of 16 bits.
+const SUBNETS: u32 = 1 << 8;
+
 /// Whether a machine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Power {
@@ -257,10 +260,32 @@ impl Substrate {
 
     /// The next subnet that nobody has.
     fn free_subnet(&mut self) -> u32 {
-        while self.subnets.contains_key(&self.next_subnet) {
-            self.next_subnet += 1;
-        }
+        self.next_subnet = self.number_of_subnet(self.next_subnet());
         self.next_subnet
+    }
+
+    /// First address of the next subnet that nobody has.
+    pub fn next_subnet(&self) -> u32 {
+        let mut number = self.next_subnet;
+        while self.subnets.contains_key(&number) {
+            number += 1;
+        }
+        self.network.wrapping_add(number << 8)
+    }
+
+    /// Keeps subnets that nobody has, as far as they are cut from the same network.
+    pub(super) fn hold_subnets(&mut self, machine: MachineId, base: u32, count: u32) {
+        for number in 0..SUBNETS {
+            let address = self.network.wrapping_add(number << 8);
+            let lies_in = address >> 8 >= base >> 8 && (address >> 8) - (base >> 8) < count;
+            if lies_in && !self.subnets.contains_key(&number) {
+                if self.next_subnet() == address {
+                    // One that was given out is not given out again soon.
+                    self.next_subnet = number + 1;
+                }
+                self.subnets.insert(number, machine);
+            }
+        }
     }
 
     /// Whether a subnet is free for a machine that brings it along. One that has it already, and has

@@ -383,6 +383,20 @@ pub enum Order {
         /// Ranges of open ports; none: all.
         open: Option<Arc<[(u16, u16)]>>,
     },
+    /// Keep subnets from machines that join later: addresses from here on are somebody's without a machine.
+    HoldSubnets {
+        /// Whose they are.
+        machine: MachineId,
+        /// First address of the first one.
+        base: u32,
+        /// How many.
+        count: u32,
+    },
+    /// Give back what [`Order::HoldSubnets`] keeps.
+    FreeSubnets {
+        /// Whose they were.
+        machine: MachineId,
+    },
     /// Reserve a port of a machine for a sandbox. A port already taken answers [`Upcall::PortTaken`].
     BindPort {
         /// Whose it is.

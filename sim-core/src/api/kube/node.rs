@@ -1,5 +1,7 @@
 //! Node, `v1`.
 
+use std::sync::Arc;
+
 use crate::api::kube::affinity::Taint;
 use crate::api::resources::ResourceAmounts;
 
@@ -8,6 +10,8 @@ use crate::api::resources::ResourceAmounts;
 pub struct Node {
     /// Whether new pods are kept away (`kubectl cordon`).
     pub unschedulable: bool,
+    /// Ranges of its pods' addresses, one per family.
+    pub pod_ranges: Vec<Arc<str>>,
     /// Taints.
     pub taints: Vec<Taint>,
     /// `status.allocatable`, else `status.capacity`; absent: the machine's own.

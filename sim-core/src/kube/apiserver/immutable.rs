@@ -94,6 +94,7 @@ pub fn check(kind: &Kind, old: &Value, new: &Value) -> Vec<Cause> {
         "PersistentVolumeClaim" => claim(old, new, &mut causes),
         "PersistentVolume" => volume(old, new, &mut causes),
         "Service" => service(old, new, &mut causes),
+        "Node" => node(old, new, &mut causes),
         "StorageClass" if differs(old, new, &["volumeBindingMode"]) => causes.push(cause(
             "volumeBindingMode",
             invalid(new.get("volumeBindingMode"), IMMUTABLE),
@@ -101,6 +102,23 @@ pub fn check(kind: &Kind, old: &Value, new: &Value) -> Vec<Cause> {
         _ => {}
     }
     causes
+}
+
+/// A node keeps the ranges of its pods' addresses once it has some.
+/// Source: `pkg/apis/core/validation/validation.go` (`ValidateNodeUpdate`).
+fn node(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
+    const WHY: &str = "Forbidden: node updates may not change podCIDR except from \"\" to valid";
+    let path = ["spec", "podCIDRs"];
+    let (had, mut has) = (texts(old, &path), texts(new, &path));
+    let one = new.str_at(&["spec", "podCIDR"]).unwrap_or("");
+    if !one.is_empty() && has.first().is_none_or(|first| first != one) {
+        has = vec![one.to_owned()];
+    }
+    let moved = had.iter().zip(&has).filter(|(had, has)| had != has).count();
+    let faults = if had.len() == has.len() { moved } else { 1 };
+    if !had.is_empty() {
+        causes.extend((0..faults).map(|_| cause(path.join("."), WHY)));
+    }
 }
 
 /// What is wrong with the selector of a workload that is written over `old`.

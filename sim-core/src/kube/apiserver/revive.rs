@@ -43,8 +43,6 @@ pub fn nodes(turn: &mut Turn<'_, '_>) {
 
 /// Makes a row of a node that somebody has written by hand. No kubelet posts anything of it: it has what
 /// its status says, and in time the node lifecycle controller says that nobody has.
-///
-/// Not modelled: a range of addresses for its pods.
 pub fn by_hand(key: &DocumentKey, turn: &mut Turn<'_, '_>) {
     node(key, unsaid, turn);
     let Some(name) = turn.ctx.symbols.get(&key.name) else {
@@ -119,8 +117,11 @@ pub fn created(value: &Value, turn: &Turn<'_, '_>) -> SimTime {
 
 /// A machine that is not there.
 fn no_machine(turn: &Turn<'_, '_>) -> crate::substrate::order::MachineId {
-    let slot = u32::MAX - turn.store.node_count();
-    Id::new(slot, NonZeroU32::MIN)
+    let mut machine = Id::new(u32::MAX - turn.store.node_count(), NonZeroU32::MIN);
+    while turn.store.node_of(machine).is_some() {
+        machine = Id::new(machine.slot() - 1, NonZeroU32::MIN);
+    }
+    machine
 }
 
 fn node(key: &DocumentKey, blank: fn(&str, &mut Turn<'_, '_>) -> NodeRow, turn: &mut Turn<'_, '_>) {
@@ -139,6 +140,7 @@ fn node(key: &DocumentKey, blank: fn(&str, &mut Turn<'_, '_>) -> NodeRow, turn: 
     row.zone = turn.ctx.symbols.intern(&zone_key(&row.labels));
     row.taints = spec.taints.clone().into();
     row.unschedulable = spec.unschedulable;
+    row.pod_ranges = spec.pod_ranges.clone().into();
     row.created = created(value, turn);
     for (path, vector) in [
         ("capacity", &mut row.capacity),
@@ -203,6 +205,7 @@ fn stand_in(name: &str, turn: &mut Turn<'_, '_>) -> NodeRow {
         created: turn.now(),
         revision: 0,
         control: false,
+        pod_ranges: Arc::default(),
         by_hand: false,
         zone: Symbol::EMPTY,
         requested: ResourceVector::default(),

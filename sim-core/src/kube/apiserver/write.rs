@@ -637,6 +637,9 @@ fn update_node(parsed: &Parsed, turn: &mut Turn<'_, '_>) -> bool {
         labels(&parsed.meta.annotations),
     );
     let relabelled = row.labels != labels || row.annotations != annotations;
+    let ranged = row.pod_ranges.is_empty()
+        && !spec.pod_ranges.is_empty()
+        && turn.ctx.machines.machine(row.machine).is_none();
     let cordoned = row.unschedulable != spec.unschedulable;
     if relabelled {
         let zone = turn
@@ -644,6 +647,10 @@ fn update_node(parsed: &Parsed, turn: &mut Turn<'_, '_>) -> bool {
             .symbols
             .intern(&crate::kube::heartbeat::zone_key(&labels));
         turn.store.set_node_labels(node, labels, annotations, zone);
+    }
+    if ranged {
+        let ranges = spec.pod_ranges.clone();
+        turn.store.set_pod_ranges(node, ranges.into());
     }
     if cordoned {
         turn.store.set_unschedulable_node(node, spec.unschedulable);

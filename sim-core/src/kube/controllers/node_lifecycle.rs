@@ -21,7 +21,6 @@ use crate::kube::selector::label;
 use crate::kube::settings::Settings;
 use crate::kube::store::events::Message;
 use crate::kube::turn::Turn;
-use crate::substrate::order::MachineId;
 
 /// How often the eviction queues are looked at. Source: as above, `nodeEvictionPeriod`.
 const EVICTION_POLL: SimDuration = SimDuration::from_millis(100);
@@ -187,12 +186,11 @@ impl NodeLifecycle {
     }
 
     /// A node object is gone.
-    pub fn forget(&mut self, node: NodeId, machine: MachineId, turn: &mut Turn<'_, '_>) {
+    pub fn forget(&mut self, node: NodeId, name: Symbol, turn: &mut Turn<'_, '_>) {
         for zone in self.zones.values_mut() {
             zone.queue.retain(|other| *other != node);
         }
-        let name = turn.ctx.machines.machine(machine).map(|row| row.name);
-        self.gone.extend(name);
+        self.gone.push(name);
         self.step(turn.store.node_count());
         self.schedule_tick(turn);
     }

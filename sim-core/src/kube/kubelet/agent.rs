@@ -122,6 +122,8 @@ impl Kubelets {
             | Order::RemoveBalancer { .. }
             | Order::SetLevel { .. }
             | Order::SetFilter { .. }
+            | Order::HoldSubnets { .. }
+            | Order::FreeSubnets { .. }
             | Order::BindPort { .. } => None,
         };
         machine.filter(|machine| self.runtime_down(*machine).is_some())

@@ -5,7 +5,7 @@
 //! PodRemoved ─▶ Removed ─▶ hooks, Stop, with the grace of the spec ─▶ Relist ─▶ directories
 //! ```
 //! An agent that has heard of the pod ends it as any other; one that was started anew meanwhile knows
-//! only what the runtime says, and gives it a second. New pods may have its room at once.
+//! only what the runtime says, and gives it the least grace that there is. New pods may have its room at once.
 //! Sources: `pkg/kubelet/kubelet.go` (`HandlePodRemoves`, `deletePod`), `pkg/kubelet/pod_workers.go`
 //! (`calculateEffectiveGracePeriod`, `SyncTerminatingRuntimePod`), `pkg/kubelet/kubelet_pods.go`
 //! (`HandlePodCleanups`).

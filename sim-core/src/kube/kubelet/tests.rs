@@ -115,6 +115,7 @@ impl Rig {
             pods: 0,
             created: SimTime::ZERO,
             revision: 0,
+            pod_ranges: Arc::default(),
             by_hand: false,
             control: false,
             images: Arc::default(),

@@ -62,13 +62,12 @@ pub fn render(view: &View<'_>, id: NodeId) -> Value {
         ("uid", own_uid(view, row).into()),
     ]);
     // Of `--allocate-node-cidrs`: the node's part of the cluster's range.
-    let range = view.machines.subnet(row.machine).map(Value::from);
+    let range = view.machines.subnet(row.machine).map(Arc::from);
+    let own = row.pod_ranges.iter().cloned();
+    let ranges: Vec<Value> = own.chain(range).map(Value::from).collect();
     let spec = object([
-        ("podCIDR", range.clone().unwrap_or_default()),
-        (
-            "podCIDRs",
-            range.map_or(Value::Null, |range| Value::list(vec![range])),
-        ),
+        ("podCIDR", ranges.first().cloned().unwrap_or_default()),
+        ("podCIDRs", some(ranges)),
         (
             "taints",
             if taints.is_empty() {

@@ -109,6 +109,8 @@ pub struct NodeRow {
     pub taint_times: Arc<[Option<SimTime>]>,
     /// When the first NoExecute taint that it carries was added.
     pub no_execute_since: Option<SimTime>,
+    /// Ranges of its pods' addresses that are no machine's.
+    pub pod_ranges: Arc<[Arc<str>]>,
     /// `spec.unschedulable`.
     pub unschedulable: bool,
     /// What the machine has.

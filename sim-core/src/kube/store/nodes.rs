@@ -88,7 +88,7 @@ impl Store {
             name: Name::plain(name),
         });
         self.revision.bump();
-        self.log.push(Change::NodeRemoved(node, machine));
+        self.log.push(Change::NodeRemoved(node, machine, name));
     }
 
     /// Writes a node's conditions.
@@ -158,6 +158,11 @@ impl Store {
     /// Cordons or uncordons.
     pub fn set_unschedulable_node(&mut self, node: NodeId, unschedulable: bool) {
         self.write_node(node, |row| row.unschedulable = unschedulable);
+    }
+
+    /// Says which addresses a node's pods have.
+    pub fn set_pod_ranges(&mut self, node: NodeId, ranges: Arc<[Arc<str>]>) {
+        self.write_node(node, |row| row.pod_ranges = ranges);
     }
 
     /// Replaces a node's labels and annotations.

@@ -2,6 +2,7 @@
 //! Source: `pkg/apis/networking/validation/validation.go`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use crate::manifest::decode::kube::fault;
 use crate::manifest::decode::kube::name;
@@ -98,6 +99,28 @@ fn ip_block(block: &Field<'_>, scribe: &Scribe) {
             Some(_) => continue,
         };
         fault::invalid(scribe, &except, format!("{found:?}"), detail);
+    }
+}
+
+/// `spec.podCIDRs` of a Node.
+/// Source: `pkg/apis/core/validation/validation.go` (`ValidateNode`).
+pub fn pod_ranges(list: &Field<'_>, ranges: &[Arc<str>], scribe: &Scribe) {
+    let mut families = Vec::new();
+    for (index, range) in ranges.iter().enumerate() {
+        match Range::parse(range) {
+            Some(range) => families.push(range.bits),
+            None => {
+                let mut one = list.clone();
+                one.path = format!("{}[{index}]", list.path);
+                fault::invalid(scribe, &one, format!("{range:?}"), CIDR);
+            }
+        }
+    }
+    let repeats = families.len() == ranges.len() && families.first() == families.get(1);
+    if ranges.len() > 1 && (ranges.len() > 2 || repeats) {
+        let shown: Vec<String> = ranges.iter().map(|range| format!("{range:?}")).collect();
+        let detail = "may specify no more than one CIDR for each IP family";
+        fault::invalid(scribe, list, format!("[{}]", shown.join(",")), detail);
     }
 }
 
