@@ -134,7 +134,7 @@ fn differs(old: &Value, new: &Value, path: &[&str]) -> bool {
     plain(old) != plain(new)
 }
 
-fn invalid(value: Option<&Value>, why: &str) -> String {
+pub(super) fn invalid(value: Option<&Value>, why: &str) -> String {
     let shown = value.map_or_else(|| "null".to_owned(), |value| json(value, KeyOrder::Sorted));
     format!("Invalid value: {shown}: {why}")
 }

@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod lease;
 pub mod parse;
 pub mod pod;
+pub mod pod_changes;
 pub mod rows;
 
 use crate::api::kube::object::KubeSpec;

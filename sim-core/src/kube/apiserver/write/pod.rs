@@ -187,58 +187,6 @@ pub fn update_owners(pod: PodId, value: &Value, namespace: &str, turn: &mut Turn
     turn.store.set_owners(pod, kept);
 }
 
-/// A pod's spec without what an update may change.
-fn fixed_spec(object: &Value) -> Value {
-    let mut spec = object.get("spec").cloned().unwrap_or_default();
-    for field in [
-        "activeDeadlineSeconds",
-        "tolerations",
-        "terminationGracePeriodSeconds",
-        "schedulingGates",
-    ] {
-        spec.remove(field);
-    }
-    for list in ["containers", "initContainers"] {
-        let containers = spec.path_mut(&[list]).and_then(Value::as_list_mut);
-        for container in containers.into_iter().flatten() {
-            container.remove("image");
-        }
-    }
-    spec
-}
-
-/// Whether the fields that may be changed were changed as they may.
-fn may_change(old: &Value, new: &Value) -> bool {
-    let list = |object: &Value, field: &str| {
-        let items = object.path(&["spec", field]).and_then(Value::as_list);
-        items.unwrap_or(&[]).to_vec()
-    };
-    let (before, after) = (list(old, "tolerations"), list(new, "tolerations"));
-    let gates = (list(old, "schedulingGates"), list(new, "schedulingGates"));
-    let grace = ["spec", "terminationGracePeriodSeconds"];
-    before.iter().all(|one| after.contains(one))
-        && gates.1.iter().all(|one| gates.0.contains(one))
-        && (old.path(&grace) == new.path(&grace)
-            || old.i64_at(&grace).is_some_and(|seconds| seconds < 0)
-                && new.i64_at(&grace) == Some(1))
-}
-
-/// A pod's time may be given or shortened only.
-/// Source: `pkg/apis/core/validation/validation.go` (`ValidatePodUpdate`).
-fn later_deadline(old: &Value, new: &Value) -> Option<String> {
-    let path = ["spec", "activeDeadlineSeconds"];
-    let old = old.i64_at(&path)?;
-    match new.i64_at(&path) {
-        None => Some(
-            "Invalid value: null: must not update from a positive integer to nil value".to_owned(),
-        ),
-        Some(new) if new > old => Some(format!(
-            "Invalid value: {new}: must be less than or equal to previous value"
-        )),
-        Some(_) => None,
-    }
-}
-
 /// Of a pod, labels and annotations can be changed, tolerations added, gates taken away, images
 /// replaced. A container that runs goes on with its image until it restarts.
 pub(super) fn update_pod(
@@ -249,19 +197,11 @@ pub(super) fn update_pod(
     let (kind, key) = (parsed.kind, &parsed.key);
     let same = |path: &[&str]| parsed.value.path(path) == current.path(path);
     let same_spec = same(&["spec"]);
-    if !same_spec
-        && (fixed_spec(&parsed.value) != fixed_spec(current) || !may_change(current, &parsed.value))
-    {
-        let message = "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-        return Err(Refusal::invalid(
-            kind,
-            &key.name,
-            vec![cause("spec", message)],
-        ));
-    }
-    if let Some(why) = later_deadline(current, &parsed.value) {
-        let causes = vec![cause("spec.activeDeadlineSeconds", why)];
-        return Err(Refusal::invalid(kind, &key.name, causes));
+    if !same_spec {
+        let causes = super::pod_changes::check(current, &parsed.value);
+        if !causes.is_empty() {
+            return Err(Refusal::invalid(kind, &key.name, causes));
+        }
     }
     let same_labels = same(&["metadata", "labels"]) && same(&["metadata", "annotations"]);
     let same_finalizers = same(&["metadata", "finalizers"]);

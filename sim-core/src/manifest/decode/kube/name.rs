@@ -38,6 +38,27 @@ pub fn subdomain(name: &str) -> Vec<String> {
     faults
 }
 
+/// RFC 1123 subdomain whose labels may have underscores, but not as their last letter.
+pub fn subdomain_with_underscores(name: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if name.len() > 253 {
+        faults.push("must be no more than 253 characters".to_owned());
+    }
+    let is_one = |label: &str| {
+        let label = label.strip_prefix('_').unwrap_or(label);
+        !label.starts_with('_') && is_label(&label.replace('_', "-"))
+    };
+    if !name.split('.').all(is_one) {
+        faults.push(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and \
+             must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
+             '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')"
+                .to_owned(),
+        );
+    }
+    faults
+}
+
 /// RFC 1123 label.
 pub fn label(name: &str) -> Vec<String> {
     let mut faults = Vec::new();

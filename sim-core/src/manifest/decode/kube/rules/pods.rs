@@ -1,6 +1,8 @@
 //! What the server checks of pods beside what a loop reads.
 //! Source: `pkg/apis/core/validation/validation.go`.
 
+use std::net::IpAddr;
+
 use crate::manifest::decode::kube::{fault, name};
 use crate::manifest::decode::scribe::{Field, Scribe};
 use crate::manifest::tree::Node;
@@ -47,16 +49,59 @@ const SOURCES: [&str; 5] = [
 const POSITIVE: &str = "must be between 1 and 2147483647, inclusive";
 const IDENTIFIER: &str = "must be between 0 and 2147483647, inclusive";
 
+/// `dnsConfig` of a pod. Source: `validatePodDNSConfig`.
+fn dns(field: &Field<'_>, policy: &str, scribe: &Scribe) {
+    /// Most name servers, most search paths, most characters of these with the spaces between them.
+    const BOUNDS: (usize, usize, usize) = (3, 32, 2048);
+    let (servers, searches) = (field.peek("nameservers"), field.peek("searches"));
+    if policy == "None" && items(&servers).is_empty() {
+        let detail = "must provide at least one DNS nameserver when `dnsPolicy` is \"None\"";
+        fault::required(scribe, &servers, detail);
+        return;
+    }
+    if items(&servers).len() > BOUNDS.0 {
+        let detail = format!("must not have more than {} nameservers", BOUNDS.0);
+        fault::invalid(scribe, &servers, shown(&servers), &detail);
+    }
+    for server in items(&servers) {
+        let found = text(&server);
+        if found.parse::<IpAddr>().is_err() {
+            let detail = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+            fault::invalid(scribe, &server, format!("{found:?}"), detail);
+        }
+    }
+    let all = items(&searches);
+    let length = all.iter().map(|one| text(one).len() + 1).sum::<usize>();
+    if all.len() > BOUNDS.1 {
+        let detail = format!("must not have more than {} search paths", BOUNDS.1);
+        fault::invalid(scribe, &searches, shown(&searches), &detail);
+    }
+    if length > BOUNDS.2 + 1 {
+        let detail = format!(
+            "must not have more than {} characters (including spaces) in the search list",
+            BOUNDS.2
+        );
+        fault::invalid(scribe, &searches, shown(&searches), &detail);
+    }
+    for search in all.iter().filter(|one| text(one) != ".") {
+        let found = text(search).strip_suffix('.').unwrap_or(text(search));
+        for detail in name::subdomain_with_underscores(found) {
+            fault::invalid(scribe, search, format!("{found:?}"), &detail);
+        }
+    }
+    for option in items(&field.peek("options")) {
+        if text(&option.peek("name")).is_empty() {
+            fault::required(scribe, &option, "must not be empty");
+        }
+    }
+}
+
 /// `spec` of a pod.
 pub fn spec(field: &Field<'_>, scribe: &Scribe) {
     let policy = field.peek("dnsPolicy");
     let words = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     one_of(&policy, &words, scribe);
-    let servers = field.peek("dnsConfig").peek("nameservers");
-    if text(&policy) == "None" && items(&servers).is_empty() {
-        let detail = "must provide at least one DNS nameserver when `dnsPolicy` is \"None\"";
-        fault::required(scribe, &servers, detail);
-    }
+    dns(&field.peek("dnsConfig"), text(&policy), scribe);
     let deadline = field.peek("activeDeadlineSeconds");
     if let Some(seconds) = number(&deadline).filter(|seconds| !is_natural(*seconds, 1)) {
         fault::invalid(scribe, &deadline, seconds, POSITIVE);
