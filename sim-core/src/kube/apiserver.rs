@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod custom;
 pub mod delete;
 pub mod ephemeral;
+mod event;
 pub mod priority;
 pub mod rbac;
 pub mod immutable;
@@ -219,8 +220,8 @@ impl ApiServer {
                 self.who = None;
                 answer
             }
-            Request::As { manager, request } => self.managed(manager, request, turn),
-            other => self.managed("unknown", other, turn),
+            Request::As { manager, request } => self.versioned(manager, request, turn),
+            other => self.versioned("unknown", other, turn),
         }
     }
 
@@ -376,7 +377,12 @@ impl ApiServer {
 
 /// The object as a client would read it now.
 pub(crate) fn read(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>) -> Option<Value> {
-    let view = View {
+    view(turn).get(kind, namespace, name)
+}
+
+/// What a client would read now.
+fn view<'a>(turn: &'a Turn<'_, '_>) -> View<'a> {
+    View {
         store: turn.store,
         settings: turn.settings,
         heartbeats: None,
@@ -385,8 +391,7 @@ pub(crate) fn read(kind: &Kind, namespace: &str, name: &str, turn: &Turn<'_, '_>
         machines: turn.ctx.machines,
         now: turn.ctx.now,
         seed: turn.ctx.seed,
-    };
-    view.get(kind, namespace, name)
+    }
 }
 
 /// The kind that a request names.

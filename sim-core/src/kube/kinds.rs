@@ -422,6 +422,16 @@ pub const KINDS: &[Kind] = &[
     ),
 ];
 
+/// Versions that are served beside the one that is stored; [`convert`] shows their objects.
+pub const ALSO: &[Kind] = &[kind(
+    "events.k8s.io/v1",
+    "Event",
+    "events",
+    &["ev"],
+    true,
+    false,
+)];
+
 /// A version of a custom kind; nothing if there are too many already.
 pub fn custom(
     api_version: &str,
@@ -462,6 +472,13 @@ pub fn custom(
 }
 
 impl Kind {
+    /// The kind as which its objects are stored.
+    pub fn stored(&self) -> &Self {
+        let other = ALSO.iter().any(|kind| kind.api_version == self.api_version);
+        let mut stored = KINDS.iter().filter(|_| other);
+        stored.find(|kind| kind.kind == self.kind).unwrap_or(self)
+    }
+
     /// How requests name it: by kind, or by resource if a definition made it, because kinds of two
     /// groups may share a name.
     pub fn request_name(&self) -> String {
@@ -511,11 +528,17 @@ pub fn of_object(api_version: &str, name: &str) -> Option<&'static Kind> {
         .find(|kind| kind.kind == name && kind.group() == group)
 }
 
+/// The kind as which an object is served, if it is not stored so.
+pub fn also(api_version: &str, name: &str) -> Option<&'static Kind> {
+    let mut also = ALSO.iter();
+    also.find(|kind| kind.api_version == api_version && kind.kind == name)
+}
+
 /// The kind that a person means by `po`, `pod`, `pods`, `deployments.apps`, `deployment.v1.apps`.
 pub fn of_word(word: &str) -> Option<&'static Kind> {
     let word = word.to_ascii_lowercase();
     let (head, group) = word.split_once('.').unwrap_or((&word, ""));
-    KINDS.iter().find(|kind| {
+    KINDS.iter().chain(ALSO).find(|kind| {
         let named = kind.plural == head
             || kind.kind.eq_ignore_ascii_case(head)
             || kind.short.contains(&head);

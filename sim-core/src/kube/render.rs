@@ -188,6 +188,12 @@ pub fn address(ip: u32) -> String {
 impl View<'_> {
     /// One object.
     pub fn get(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Value> {
+        let mut found = self.stored(kind.stored(), namespace, name)?;
+        kinds::convert::to_version(&mut found, kind.api_version);
+        Some(found)
+    }
+
+    fn stored(&self, kind: &Kind, namespace: &str, name: &str) -> Option<Value> {
         let namespace = if kind.namespaced { namespace } else { "" };
         self.row(kind, namespace, name).or_else(|| {
             let key = DocumentKey {
@@ -249,6 +255,19 @@ impl View<'_> {
         namespace: Option<&str>,
         selector: Option<&Selector>,
     ) -> Vec<Value> {
+        let mut found = self.list_stored(kind.stored(), namespace, selector);
+        for object in &mut found {
+            kinds::convert::to_version(object, kind.api_version);
+        }
+        found
+    }
+
+    fn list_stored(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selector: Option<&Selector>,
+    ) -> Vec<Value> {
         let namespace = namespace.filter(|_| kind.namespaced);
         let wanted = |found: &str| namespace.is_none_or(|wanted| wanted == found);
         let mut objects: Vec<Value> = match kind.kind {
@@ -281,10 +300,12 @@ impl View<'_> {
                 found
             }
             "Event" => {
-                let events =
-                    self.store.events().iter(self.now).filter(|row| {
-                        wanted(event_namespace(self.symbols.text(row.event.namespace)))
-                    });
+                // One that somebody has written stands for the source's own.
+                let written = self.store.documents().of("events").next().is_some();
+                let events = self.store.events().iter(self.now).filter(|row| {
+                    let (namespace, name) = self.event_name(row);
+                    wanted(namespace) && !(written && self.is_document("events", namespace, &name))
+                });
                 events.map(|row| self.event(row)).collect()
             }
             "Lease" => {
@@ -463,6 +484,35 @@ impl View<'_> {
         value
     }
 
+    fn is_document(&self, resource: &str, namespace: &str, name: &str) -> bool {
+        let key = DocumentKey {
+            resource: resource.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        self.store.documents().get(&key).is_some()
+    }
+
+    /// Namespace and name of an Event object.
+    fn event_name(&self, row: &EventRow) -> (&str, String) {
+        let name = row.event.name.text(self.symbols);
+        // Upstream's suffix is the time in nanoseconds; the number keeps events of one instant apart.
+        let suffix = (crate::base::time::EPOCH_UNIX_SECONDS * 1_000_000 + row.first.as_micros())
+            * 1_000
+            + u64::from(row.ordinal % 1_000);
+        let namespace = self.symbols.text(row.event.namespace);
+        (event_namespace(namespace), format!("{name}.{suffix:x}"))
+    }
+
+    /// The Event of this name that a component keeps.
+    pub fn event_row(&self, namespace: &str, name: &str) -> Option<&EventRow> {
+        let mut rows = self.store.events().iter(self.now);
+        rows.find(|row| {
+            let (within, own) = self.event_name(row);
+            within == namespace && own == name
+        })
+    }
+
     /// An Event object.
     fn event(&self, row: &EventRow) -> Value {
         let event = &row.event;
@@ -474,12 +524,7 @@ impl View<'_> {
         let kind = kinds::KINDS.iter().find(|kind| kind.kind == event.kind);
         let name = event.name.text(self.symbols);
         let namespace = self.symbols.text(event.namespace);
-        let own_namespace = event_namespace(namespace);
-        // Upstream's suffix is the time in nanoseconds; the number keeps events of one instant apart.
-        let suffix = (crate::base::time::EPOCH_UNIX_SECONDS * 1_000_000 + row.first.as_micros())
-            * 1_000
-            + u64::from(row.ordinal % 1_000);
-        let own_name = format!("{name}.{suffix:x}");
+        let (own_namespace, own_name) = self.event_name(row);
         let field = event.container.map_or(Value::Null, |(list, name)| {
             let name = self.symbols.text(name);
             format!("spec.{}{{{name}}}", list.text()).into()

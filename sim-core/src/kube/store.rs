@@ -365,6 +365,12 @@ impl Store {
         &self.events
     }
 
+    /// Removes an Event object that a component keeps, by its number.
+    pub fn forget_event(&mut self, number: u32) {
+        self.revision.bump();
+        self.events.forget(number);
+    }
+
     /// Records an Event object; a repetition counts. Returns whether the API server is told of it now:
     /// what comes too often is kept back.
     pub fn record(&mut self, event: events::NewEvent, now: SimTime) -> bool {

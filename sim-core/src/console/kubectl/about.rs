@@ -4,7 +4,7 @@ use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
 use crate::console::table::Table;
 use crate::console::{Output, after, not_modelled};
-use crate::kube::kinds::{KINDS, Kind};
+use crate::kube::kinds::{self, ALSO, KINDS, Kind};
 use crate::kube::render::node::VERSION;
 use crate::manifest::schema::suggest;
 use crate::manifest::schema::table::{Field, Shape, TypeId, kubernetes};
@@ -150,7 +150,7 @@ pub fn api_resources(call: &mut Call<'_>) -> Result<(), Problem> {
     );
     let served: Vec<&'static crate::kube::kinds::Kind> =
         call.view()?.store.definitions().served().collect();
-    let kinds = KINDS.iter().chain(served).filter(|kind| {
+    let kinds = KINDS.iter().chain(ALSO).chain(served).filter(|kind| {
         namespaced.is_none_or(|wanted| kind.namespaced == wanted)
             && group.is_none_or(|group| kind.group() == group)
             && verbs
@@ -244,6 +244,8 @@ pub fn explain(call: &mut Call<'_>) -> Result<(), Problem> {
     };
     let mut path = word.split('.');
     let kind = call.kind_of(path.next().unwrap_or(""))?;
+    let version = call.arguments.flag("api-version").unwrap_or("");
+    let kind = kinds::also(version, kind.kind).unwrap_or(kind);
     if kind.custom {
         return custom(call, kind, &word);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::kube::apiserver::Request;
 use crate::kube::apiserver::rbac::{self, Who, Wish};
-use crate::kube::kinds::Kind;
+use crate::kube::kinds::{self, Kind};
 use crate::manifest::value::Value;
 
 use super::arguments::Arguments;
@@ -116,8 +116,9 @@ impl Call<'_> {
     fn permitted(&self, request: &Request) -> Result<(), Problem> {
         let of = |object: &Value| -> Result<Option<&'static Kind>, Problem> {
             let text = |field: &str| object.str_at(&[field]).unwrap_or("");
-            let view = self.view()?;
-            Ok(view.store.kind_of_object(text("apiVersion"), text("kind")))
+            let (version, kind) = (text("apiVersion"), text("kind"));
+            let stored = self.view()?.store.kind_of_object(version, kind);
+            Ok(kinds::also(version, kind).or(stored))
         };
         let write = if self.verb == "replace" {
             "update"

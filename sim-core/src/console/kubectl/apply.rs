@@ -220,10 +220,9 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
     }
     let version = object.str_at(&["apiVersion"]).unwrap_or("").to_owned();
     let kind_name = object.str_at(&["kind"]).unwrap_or("").to_owned();
-    let Some(kind) = call
-        .view()?
-        .store
-        .kind_of_object(&version, &kind_name)
+    let stored = call.view()?.store.kind_of_object(&version, &kind_name);
+    let Some(kind) = crate::kube::kinds::also(&version, &kind_name)
+        .or(stored)
         .filter(|kind| {
             kind.api_version == version
                 || crate::kube::kinds::convert::is_served(&version, &kind_name)

@@ -9,6 +9,7 @@ pub mod workload;
 use crate::base::arrange::Arrange;
 use crate::base::time::SimTime;
 use crate::kube::kinds::Kind;
+use crate::kube::kinds::convert::to_stored;
 use crate::manifest::value::Value;
 
 use super::clock::{age, age_of};
@@ -103,7 +104,7 @@ pub fn cells(kind: &Kind, object: &Value, title: &str, now: SimTime, wide: bool)
             ]
         }
         "Node" => node(object, title, own_age),
-        "Event" => event(object, now, title),
+        "Event" => event(&to_stored(object), now, title),
         "Namespace" => vec![title, text(&["status", "phase"]), own_age],
         "EndpointSlice" => {
             let ports = items(object, &["ports"])

@@ -424,12 +424,25 @@ pub fn selectable(kind: &Kind, field: &str) -> bool {
             "status.podIP",
             "status.nominatedNodeName",
         ],
+        "Event" if !kind.group().is_empty() => &[
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
+            "reason",
+            "reportingController",
+            "type",
+        ],
         "Event" => &[
             "involvedObject.kind",
             "involvedObject.namespace",
             "involvedObject.name",
             "involvedObject.uid",
             "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
             "involvedObject.fieldPath",
             "reason",
             "reportingComponent",
@@ -454,8 +467,11 @@ pub fn fields_match(fields: &[(String, String, bool)], object: &Value) -> bool {
         } else {
             key.split('.').collect()
         };
+        // Source: `pkg/registry/core/event/strategy.go` (`ToSelectableFields`).
+        let beside = || object.get("reportingComponent").filter(|_| key == "source");
         let found = object
             .path(&path)
+            .or_else(beside)
             .map(crate::object::jsonpath::text)
             .unwrap_or_default();
         let found = if found.is_empty()

@@ -56,10 +56,9 @@ fn place(call: &Call<'_>, path: &str) -> Result<Place, Problem> {
     let (Some(plural), true) = (rest.first(), whole) else {
         return Err(unknown());
     };
-    let kind = call.kind_of(plural).map_err(|_| unknown())?;
-    if kind.api_version != api_version || kind.plural != *plural {
-        return Err(unknown());
-    }
+    let mut served = discovery::served(call)?.into_iter();
+    let kind = served.find(|kind| kind.api_version == api_version && kind.plural == *plural);
+    let kind = kind.ok_or_else(unknown)?;
     Ok(Place {
         kind,
         namespace: namespace.to_owned(),

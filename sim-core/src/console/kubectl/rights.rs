@@ -6,7 +6,7 @@ use crate::console::not_modelled;
 use crate::console::table::Table;
 use crate::kube::apiserver::admission::policy;
 use crate::kube::apiserver::rbac::{self, Wish};
-use crate::kube::kinds::{KINDS, Kind};
+use crate::kube::kinds::{ALSO, KINDS, Kind};
 use crate::manifest::value::Value;
 
 use super::describe::config::in_group;
@@ -322,10 +322,14 @@ fn list(call: &mut Call<'_>) -> Result<(), Problem> {
 /// # Errors
 /// None.
 pub fn api_versions(call: &mut Call<'_>) -> Result<(), Problem> {
-    let mut versions: Vec<&str> = KINDS.iter().map(|kind| kind.api_version).collect();
+    let mut versions: Vec<&str> = KINDS
+        .iter()
+        .chain(ALSO)
+        .map(|kind| kind.api_version)
+        .collect();
     let served = call.view()?.store.definitions().served();
     versions.extend(served.map(|kind| kind.api_version));
-    versions.extend(["autoscaling/v1", "events.k8s.io/v1"]);
+    versions.push("autoscaling/v1");
     versions.arrange();
     versions.dedup();
     for version in versions {

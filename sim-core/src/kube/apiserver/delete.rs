@@ -52,6 +52,9 @@ impl ApiServer {
         if propagation == Propagation::Orphan && is_row {
             graph::orphan(fields::text(&object, &["metadata", "uid"]), turn);
         }
+        if kind.kind == "Event" {
+            super::event::forget(&key, turn);
+        }
         match kind.kind {
             _ if super::load::is_row_kind(kind) && !is_row => {
                 self.delete_document(&key, propagation, turn);

@@ -129,6 +129,11 @@ pub fn selector(kind: &Kind, old: &Value, new: &Value) -> Option<Cause> {
         .then(|| cause(path.join("."), invalid(new.path(&path), IMMUTABLE)))
 }
 
+/// What is wrong if a field is not what it was.
+pub fn fixed(old: &Value, new: &Value, field: &str) -> Option<Cause> {
+    differs(old, new, &[field]).then(|| cause(field, invalid(new.get(field), IMMUTABLE)))
+}
+
 fn differs(old: &Value, new: &Value, path: &[&str]) -> bool {
     let plain = |value: &Value| value.path(path).filter(|value| !value.is_null()).cloned();
     plain(old) != plain(new)

@@ -171,7 +171,7 @@ fn blank(kind: &Kind) -> Value {
 fn key_of(kind: &Kind, object: &Value) -> DocumentKey {
     let text = |field: &str| object.str_at(&["metadata", field]).unwrap_or("");
     DocumentKey {
-        resource: kind.resource().into(),
+        resource: kind.stored().resource().into(),
         namespace: if kind.namespaced {
             text("namespace")
         } else {

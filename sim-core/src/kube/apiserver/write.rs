@@ -242,6 +242,9 @@ impl ApiServer {
         };
         super::admission::policy::check(&attempt, turn)?;
         super::admission::check_growth(kind, &key, (&current, &parsed.value), turn)?;
+        if kind.kind == "Event" {
+            super::event::adopt(&key, &current, turn);
+        }
         let changed = match (&parsed.spec, kind.kind) {
             _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
             (KubeSpec::Pod(_), _) => update_pod(&parsed, &current, turn)?,

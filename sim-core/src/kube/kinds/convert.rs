@@ -1,6 +1,18 @@
-//! Objects written in another version than the one that is stored.
+//! Objects written or read in another version than the one that is stored.
 
 use crate::manifest::value::Value;
+
+/// Fields of an Event by their names in `events.k8s.io/v1` and in `v1`.
+/// Source: `pkg/apis/events/v1/conversion.go`.
+const EVENT: [(&str, &str); 7] = [
+    ("regarding", "involvedObject"),
+    ("note", "message"),
+    ("deprecatedSource", "source"),
+    ("deprecatedFirstTimestamp", "firstTimestamp"),
+    ("deprecatedLastTimestamp", "lastTimestamp"),
+    ("deprecatedCount", "count"),
+    ("reportingController", "reportingComponent"),
+];
 
 /// The object in the version in which its kind is stored; others are left as they are.
 pub fn to_stored(object: &Value) -> Value {
@@ -49,21 +61,23 @@ fn resource(side: &str, field: &str, number: i64, kind: Option<&str>) -> Value {
     metric
 }
 
-/// Source: `pkg/apis/events/v1/conversion.go`.
 fn event(value: &mut Value) {
     value.set("apiVersion", "v1".into());
-    for (new, old) in [
-        (&["regarding"][..], &["involvedObject"][..]),
-        (&["note"], &["message"]),
-        (&["deprecatedSource"], &["source"]),
-        (&["deprecatedFirstTimestamp"], &["firstTimestamp"]),
-        (&["deprecatedLastTimestamp"], &["lastTimestamp"]),
-        (&["deprecatedCount"], &["count"]),
-        (&["reportingController"], &["reportingComponent"]),
-    ] {
-        if let Some(moved) = value.path(new).cloned() {
-            value.remove_path(new);
-            value.set_path(old, moved);
+    rename(value, EVENT);
+}
+
+fn rename(value: &mut Value, names: [(&str, &str); 7]) {
+    for (from, to) in names {
+        if let Some(moved) = value.remove(from) {
+            value.set(to, moved);
         }
+    }
+}
+
+/// A stored object as a version of its own shows it.
+pub fn to_version(value: &mut Value, api_version: &str) {
+    if api_version == "events.k8s.io/v1" {
+        value.set("apiVersion", api_version.into());
+        rename(value, EVENT.map(|(new, old)| (old, new)));
     }
 }

@@ -1,4 +1,4 @@
-//! What Go's encoder writes of a status even though nobody has put anything there.
+//! What Go's encoder writes of a status, or of an Event, even though nobody has put anything there.
 //! Source: `k8s.io/api/*/types.go`, fields without `omitempty`.
 
 use crate::manifest::value::Value;
@@ -28,6 +28,16 @@ pub fn fill(kind: &str, value: &mut Value) {
     }
     match kind {
         "HorizontalPodAutoscaler" => default(value, &["status", "currentMetrics"], Value::Null),
+        "Event" => {
+            for field in ["eventTime", "firstTimestamp", "lastTimestamp"] {
+                default(value, &[field], Value::Null);
+            }
+            for field in ["reportingComponent", "reportingInstance"] {
+                default(value, &[field], "".into());
+            }
+            default(value, &["involvedObject"], Value::map());
+            default(value, &["source"], Value::map());
+        }
         "Ingress" | "Service" => default(value, &["status", "loadBalancer"], Value::map()),
         "CertificateSigningRequest" | "CronJob" | "Deployment" | "Job" | "ResourceQuota" => {
             default(value, &["status"], Value::map());

@@ -599,11 +599,21 @@ impl Events {
     pub fn told(&self, row: &EventRow, now: SimTime) -> (u32, SimTime) {
         if row.event.series.is_some() {
             let times = self.entry(row.ordinal).times;
-            if times.finished(now) || ticked(REFRESH, times.heard, now) {
-                return (row.told.saturating_add(row.untold), times.heard);
+            let all = row.told.saturating_add(row.untold);
+            let tells = times.finished(now) || ticked(REFRESH, times.heard, now);
+            if tells && (row.told > 0 || all > 1) {
+                return (all, times.heard);
             }
         }
         (row.told, row.last)
+    }
+
+    /// Takes an event from the API server. Its source knows how often it happened, and makes it anew when it
+    /// happens again. Source: `staging/src/k8s.io/client-go/tools/record/event.go` (`recordEvent`).
+    pub fn forget(&mut self, number: u32) {
+        if let Some(row) = self.row_mut(number) {
+            row.untold = row.untold.saturating_add(std::mem::take(&mut row.told));
+        }
     }
 
     fn entry(&self, number: u32) -> &Entry {

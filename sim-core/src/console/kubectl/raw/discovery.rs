@@ -8,7 +8,7 @@ use crate::base::sorted::SortedMap;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, about};
 use crate::console::not_modelled;
-use crate::kube::kinds::{KINDS, Kind};
+use crate::kube::kinds::{ALSO, KINDS, Kind};
 use crate::kube::render::node::VERSION;
 use crate::kube::store::custom::version_rank;
 use crate::manifest::value::Value;
@@ -60,8 +60,8 @@ fn words(words: &[&str]) -> Value {
 }
 
 /// Served kinds, built in and defined.
-fn served(call: &Call<'_>) -> Result<Vec<&'static Kind>, Problem> {
-    let mut all: Vec<&'static Kind> = KINDS.iter().collect();
+pub(super) fn served(call: &Call<'_>) -> Result<Vec<&'static Kind>, Problem> {
+    let mut all: Vec<&'static Kind> = KINDS.iter().chain(ALSO).collect();
     all.extend(call.view()?.store.definitions().served());
     Ok(all)
 }
@@ -110,6 +110,7 @@ fn headed(kind: &str, version: &str, rest: Value) -> Value {
 
 /// Source: `k8s.io/apiserver/pkg/endpoints/discovery/storageversionhash.go`.
 fn storage_version(kind: &Kind) -> String {
+    let kind = kind.stored();
     let version = kind.api_version.rsplit('/').next().unwrap_or("");
     let stored = format!("{}/{version}/{}", kind.group(), kind.kind);
     base64::encode(&sha256(stored.as_bytes())[..8])
