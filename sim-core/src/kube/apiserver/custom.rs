@@ -345,8 +345,64 @@ fn column(column: &Value) -> Option<PrinterColumn> {
     })
 }
 
-/// What the server's own controllers write into a definition's status. They take milliseconds;
-/// here they have looked at once.
+/// The status of a definition that is written: its storage version is one of those stored.
+/// Source: `…/pkg/registry/customresourcedefinition/strategy.go` (`PrepareForUpdate`).
+pub fn remember(mut status: Value, value: &Value) -> Value {
+    let mut stored = versions_of(&status);
+    let storage = storage(value).filter(|name| !stored.contains(name));
+    stored.extend(storage.cloned());
+    status.set("storedVersions", Value::list(stored));
+    status
+}
+
+fn versions_of(status: &Value) -> Vec<Value> {
+    let stored = status.get("storedVersions").and_then(Value::as_list);
+    stored.unwrap_or(&[]).to_vec()
+}
+
+fn versions(value: &Value) -> &[Value] {
+    let versions = value.path(&["spec", "versions"]);
+    versions.and_then(Value::as_list).unwrap_or(&[])
+}
+
+/// The version that is stored.
+fn storage(value: &Value) -> Option<&Value> {
+    let on = |version: &&Value| version.get("storage").and_then(Value::as_bool) == Some(true);
+    versions(value).iter().find(on)?.get("name")
+}
+
+/// What is wrong with the versions that a status says are stored.
+/// Source: `…/validation/validation.go` (`ValidateCustomResourceDefinitionStoredVersions`).
+pub fn check_stored(status: &Value, value: &Value) -> Vec<Cause> {
+    const FIELD: &str = "status.storedVersions";
+    let stored = versions_of(status);
+    let mut causes = Vec::new();
+    if stored.is_empty() {
+        let message = "Invalid value: null: must have at least one stored version";
+        causes.push(cause(FIELD, message));
+    }
+    if let Some(name) = storage(value).filter(|name| !stored.contains(name)) {
+        let name = name.as_str().unwrap_or("");
+        let message = format!("Invalid value: {name:?}: must have the storage version {name}");
+        causes.push(cause(FIELD, message));
+    }
+    for (at, version) in stored.iter().enumerate() {
+        if !versions(value)
+            .iter()
+            .any(|one| one.get("name") == Some(version))
+        {
+            let name = version.as_str().unwrap_or("");
+            let message = format!(
+                "Invalid value: {name:?}: missing from spec.versions; {name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in {name} and removes {name} from status.storedVersions"
+            );
+            causes.push(cause(format!("{FIELD}[{at}]"), message));
+        }
+    }
+    causes
+}
+
+/// A definition's status as it is read: what was written, with what the server's own controllers write.
+/// They take milliseconds; here they have looked at once.
 pub fn status(value: &Value, created: crate::base::time::SimTime, deleting: bool) -> Value {
     let condition = |kind: &str, reason: &str, message: &str| {
         Value::object([
@@ -357,7 +413,7 @@ pub fn status(value: &Value, created: crate::base::time::SimTime, deleting: bool
             ("type", kind.into()),
         ])
     };
-    let mut conditions = vec![
+    let mut own = vec![
         condition("NamesAccepted", "NoConflicts", "no conflicts found"),
         condition(
             "Established",
@@ -366,29 +422,24 @@ pub fn status(value: &Value, created: crate::base::time::SimTime, deleting: bool
         ),
     ];
     if deleting {
-        conditions.push(condition(
+        own.push(condition(
             "Terminating",
             "InstanceDeletionInProgress",
             "CustomResource deletion is in progress",
         ));
     }
-    let stored: Vec<Value> = value
-        .path(&["spec", "versions"])
-        .and_then(Value::as_list)
-        .unwrap_or(&[])
-        .iter()
-        .filter(|version| version.get("storage").and_then(Value::as_bool) == Some(true))
-        .filter_map(|version| version.get("name").cloned())
-        .collect();
-    Value::object([
-        (
-            "acceptedNames",
-            value
-                .path(&["spec", "names"])
-                .cloned()
-                .unwrap_or_else(Value::map),
-        ),
-        ("conditions", Value::list(conditions)),
-        ("storedVersions", Value::list(stored)),
-    ])
+    let mut status = remember(value.get("status").cloned().unwrap_or_default(), value);
+    let written = status.get("conditions").and_then(Value::as_list);
+    let mut conditions = written.unwrap_or(&[]).to_vec();
+    for condition in own {
+        let same = |one: &&mut Value| one.get("type") == condition.get("type");
+        match conditions.iter_mut().find(same) {
+            Some(old) => *old = condition,
+            None => conditions.push(condition),
+        }
+    }
+    let names = value.path(&["spec", "names"]).cloned();
+    status.set("acceptedNames", names.unwrap_or_else(Value::map));
+    status.set("conditions", Value::list(conditions));
+    status
 }

@@ -313,6 +313,13 @@ impl ApiServer {
         }
         let current = read(kind, &key.namespace, &key.name, turn).unwrap_or_default();
         is_current(object, &current, (kind, &key.name))?;
+        if kind.kind == "CustomResourceDefinition" {
+            let status = parsed.value.get("status").cloned().unwrap_or_default();
+            let causes = super::custom::check_stored(&status, &document.value);
+            if !causes.is_empty() {
+                return Err(Refusal::invalid(kind, &key.name, causes));
+            }
+        }
         let mut parts: Vec<&[&str]> = vec![&["status"]];
         if parsed.custom.is_none() && !KEEP_METADATA.contains(&kind.kind) {
             parts.push(&["metadata", "annotations"]);
@@ -386,6 +393,7 @@ impl ApiServer {
         // A write to the object leaves its status alone.
         if parsed.custom.as_ref().is_none_or(|custom| custom.status)
             && let Some(status) = old.get("status")
+            && value.get("status").is_none()
         {
             value.set("status", status.clone());
         }

@@ -30,7 +30,11 @@ pub(super) fn without_meta(value: &Value) -> Value {
 /// Whether a PUT must say which version it replaces.
 /// Source: `AllowUnconditionalUpdate` of `pkg/registry/*/*/strategy.go`.
 pub(super) fn must_state_version(kind: &Kind) -> bool {
-    kind.custom || matches!(kind.kind, "PodDisruptionBudget" | "Lease" | "RuntimeClass")
+    kind.custom
+        || matches!(
+            kind.kind,
+            "CustomResourceDefinition" | "PodDisruptionBudget" | "Lease" | "RuntimeClass"
+        )
 }
 
 /// A written CustomResourceDefinition is what requests are served by from now on.
@@ -44,9 +48,16 @@ pub(in crate::kube::apiserver) fn define(
         return Ok(());
     }
     custom::apply_defaults(value);
-    value.remove("status");
-    let definition =
-        custom::check(value).map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
+    let refused = |causes| Refusal::invalid(kind, &key.name, causes);
+    let old = turn.store.documents().get(key);
+    let old = old.and_then(|old| old.value.get("status").cloned());
+    let status = custom::remember(old.unwrap_or_default(), value);
+    let definition = custom::check(value).map_err(refused)?;
+    let causes = custom::check_stored(&status, value);
+    if !causes.is_empty() {
+        return Err(refused(causes));
+    }
+    value.set("status", status);
     turn.store.definitions_mut().insert(definition);
     Ok(())
 }
