@@ -22,18 +22,27 @@ pub struct JsonError {
 /// # Errors
 /// The first place where the text is not JSON.
 pub fn parse(text: &str, file: FileId) -> Result<Node, JsonError> {
+    Ok(parse_with_repeated(text, file)?.0)
+}
+
+/// The same, and where keys of an object come again.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with_repeated(text: &str, file: FileId) -> Result<(Node, Vec<u32>), JsonError> {
     let mut parser = Parser {
         text,
         at: 0,
         depth: 0,
         file,
+        repeated: Vec::new(),
     };
     let node = parser.value()?;
     parser.skip_space();
     if parser.at < text.len() {
         return Err(parser.invalid("after top-level value"));
     }
-    Ok(node)
+    Ok((node, parser.repeated))
 }
 
 /// Reads JSON values one after the other, as `kubectl apply -f` takes them.
@@ -46,6 +55,7 @@ pub fn parse_stream(text: &str, file: FileId) -> Result<Vec<Node>, JsonError> {
         at: 0,
         depth: 0,
         file,
+        repeated: Vec::new(),
     };
     let mut nodes = Vec::new();
     loop {
@@ -88,6 +98,8 @@ struct Parser<'t> {
     at: usize,
     depth: usize,
     file: FileId,
+    /// Where keys of an object come again.
+    repeated: Vec<u32>,
 }
 
 impl Parser<'_> {
@@ -190,7 +202,10 @@ impl Parser<'_> {
             };
             // A repeated key keeps its last value, as encoding/json does.
             match places.get(&entry.key.text) {
-                Some(&place) => entries[place] = entry,
+                Some(&place) => {
+                    self.repeated.push(entry.key.span.start);
+                    entries[place] = entry;
+                }
                 None => {
                     places.insert(entry.key.text.clone(), entries.len());
                     entries.push(entry);

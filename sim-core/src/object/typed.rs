@@ -108,6 +108,22 @@ impl<'s> Typed<'s> {
         }
     }
 
+    /// Whether a map here may have a field or entry of this name.
+    pub fn declares(&self, name: &str) -> bool {
+        let open = match self {
+            Self::Table(Shape::Type(id), _) => kubernetes().get(*id).is_open,
+            Self::CustomRoot(schema) | Self::Custom(schema) => {
+                let object = schema.embedded && matches!(name, "apiVersion" | "kind" | "metadata");
+                object
+                    || schema.preserve
+                    || schema.additional.is_some()
+                    || schema.kind != Type::Object
+            }
+            Self::Table(..) | Self::Scalar | Self::Unknown => true,
+        };
+        open || self.named(name).is_some()
+    }
+
     /// The schema of a field or entry.
     pub fn entry(&self, name: &str) -> Self {
         self.named(name).unwrap_or(match self {

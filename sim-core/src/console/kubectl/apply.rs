@@ -8,6 +8,7 @@ pub mod server_side;
 
 use std::sync::Arc;
 
+use crate::base::arrange::Arrange;
 use crate::base::labels::Selector;
 use crate::base::sentence::catalogue;
 use crate::base::sentence::passage::Passage;
@@ -251,43 +252,9 @@ fn read(call: &Call<'_>, name: &str, source: &Source, node: &Node) -> Result<Ite
         }
     }
     let mode = Validate::asked(call)?;
-    let (mut unknown, mut wrong) = (Vec::new(), Vec::new());
-    if let Some((_, version)) = call.view()?.store.definitions().of_kind(kind) {
-        let gone = structural::prune::prune(&mut object.clone(), &version.schema);
-        unknown = gone
-            .into_iter()
-            .map(|path| format!("unknown field \"{path}\""))
-            .collect();
-    } else {
-        let remarks = decode::schema_problems(Some(source), |report| {
-            schema::check(node, &|_, _| false, report)
-        });
-        for remark in remarks.into_iter().filter(|remark| remark.is_error()) {
-            // What is missing is the validation's to say, not the decoder's.
-            let message = remark.message.to_string();
-            if message.contains(": Required value") {
-                continue;
-            }
-            let is_soft =
-                message.starts_with("unknown field") || message.starts_with("duplicate field");
-            if is_soft {
-                unknown.push(message);
-            } else {
-                wrong.push(remark.message.into());
-            }
-        }
-    }
-    if mode == Validate::Ignore {
-        unknown.clear();
-    }
-    Ok(Item {
-        source: name.to_owned(),
-        kind,
-        object,
-        unknown,
-        wrong,
-        is_strict: mode == Validate::Strict,
-    })
+    let mut item = Item::checked(call, kind, (source, node), Vec::new(), mode)?;
+    item.object = object;
+    Ok(item)
 }
 
 /// A fault of the text as go-yaml words it. It counts lines from 0 where its parser, and from 1 where
@@ -339,7 +306,7 @@ pub(super) fn yaml_error(source: &Source, remark: &Diagnostic) -> Passage {
 
 /// What `--validate` asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Validate {
+pub(super) enum Validate {
     Strict,
     Warn,
     Ignore,
@@ -359,6 +326,54 @@ impl Validate {
 }
 
 impl Item {
+    /// An object of a request, with what decoding says of it, and has said already, by its place.
+    ///
+    /// # Errors
+    /// A session without Kubernetes.
+    pub(super) fn checked(
+        call: &Call<'_>,
+        kind: &'static Kind,
+        (source, node): (&Source, &Node),
+        mut unknown: Vec<(u32, String)>,
+        mode: Validate,
+    ) -> Result<Self, Problem> {
+        let object = node.to_value();
+        let mut wrong = Vec::new();
+        if let Some((_, version)) = call.view()?.store.definitions().of_kind(kind) {
+            let gone = structural::prune::prune(&mut object.clone(), &version.schema);
+            let gone = gone.into_iter();
+            unknown.extend(gone.map(|path| (u32::MAX, format!("unknown field \"{path}\""))));
+        } else {
+            let remarks = decode::schema_problems(Some(source), |report| {
+                schema::check(node, &|_, _| false, report)
+            });
+            for remark in remarks.into_iter().filter(|remark| remark.is_error()) {
+                // What is missing is the validation's to say, not the decoder's.
+                let message = remark.message.to_string();
+                if message.contains(": Required value") {
+                    continue;
+                }
+                if message.starts_with("unknown field") {
+                    unknown.push((remark.span.start, message));
+                } else {
+                    wrong.push(remark.message.into());
+                }
+            }
+        }
+        unknown.arrange_by_key(|(at, _)| *at);
+        if mode == Validate::Ignore {
+            unknown.clear();
+        }
+        Ok(Self {
+            source: source.name.to_string(),
+            kind,
+            object,
+            unknown: unknown.into_iter().map(|(_, message)| message).collect(),
+            wrong,
+            is_strict: mode == Validate::Strict,
+        })
+    }
+
     /// What strict decoding refuses, joined; empty if the object is fine.
     fn refused(&self) -> Passage {
         // Go's decoder keeps its first error and does not come to the strict ones.

@@ -7,9 +7,13 @@ mod read;
 use crate::console::not_modelled;
 use crate::kube::apiserver::Request;
 use crate::kube::kinds::Kind;
+use crate::manifest::json;
+use crate::manifest::lines::{FileId, Source};
+use crate::manifest::tree::Node;
 use crate::manifest::value::Value;
-use crate::object::print::{KeyOrder, json};
+use crate::object::print::{KeyOrder, json as printed};
 
+use super::apply::{Item, Validate};
 use super::problem::Problem;
 use super::watch::Scope;
 use super::{Call, name_of};
@@ -68,6 +72,64 @@ fn place(call: &Call<'_>, path: &str) -> Result<Place, Problem> {
 }
 
 fn body(call: &Call<'_>) -> Result<Value, Problem> {
+    Ok(read(&text(call)?)?.0.to_value())
+}
+
+fn read(text: &str) -> Result<(Node, Vec<u32>), Problem> {
+    json::parse_with_repeated(text, FileId::default()).map_err(|error| {
+        Problem::said(
+            format!("Error from server (BadRequest): {}", error.message),
+            "BadRequest",
+        )
+    })
+}
+
+/// The object of a request, as far as `fieldValidation` lets it through.
+/// Source: `staging/src/k8s.io/apiserver/pkg/endpoints/handlers/create.go`.
+fn object(call: &mut Call<'_>, kind: &'static Kind, query: &Query) -> Result<Value, Problem> {
+    let mode = match query.get("fieldValidation") {
+        "Strict" => Validate::Strict,
+        "Warn" | "" => Validate::Warn,
+        "Ignore" => Validate::Ignore,
+        other => {
+            let options = if call.verb == "create" {
+                "Create"
+            } else {
+                "Update"
+            };
+            let text = format!(
+                "The {options}Options \"\" is invalid: fieldValidation: Unsupported value: {other:?}: supported values: \"\", \"Ignore\", \"Strict\", \"Warn\""
+            );
+            return Err(Problem::said(text, "Invalid"));
+        }
+    };
+    let text = text(call)?;
+    let ((node, again), source) = (read(&text)?, Source::new("", &text));
+    let mut found = Vec::new();
+    repeated(&node, "", &again, &mut found);
+    let item = Item::checked(call, kind, (&source, &node), found, mode)?;
+    item.strict()?;
+    item.warn(call);
+    Ok(item.object)
+}
+
+/// What is said of keys that come again, in the order of their places.
+fn repeated(node: &Node, path: &str, again: &[u32], found: &mut Vec<(u32, String)>) {
+    for (at, item) in node.as_seq().unwrap_or(&[]).iter().enumerate() {
+        repeated(item, &format!("{path}[{at}]"), again, found);
+    }
+    for entry in node.as_map().unwrap_or(&[]) {
+        let (key, at) = (&entry.key.text, entry.key.span.start);
+        let dot = if path.is_empty() { "" } else { "." };
+        let path = format!("{path}{dot}{key}");
+        if again.contains(&at) {
+            found.push((at, format!("duplicate field \"{path}\"")));
+        }
+        repeated(&entry.value, &path, again, found);
+    }
+}
+
+fn text(call: &Call<'_>) -> Result<String, Problem> {
     let text = match call.arguments.flag("filename") {
         Some("-" | "/dev/stdin") => call.input.to_owned(),
         Some(name) => match call.session.file(name) {
@@ -85,12 +147,7 @@ fn body(call: &Call<'_>) -> Result<Value, Problem> {
         }
     };
     let text = text.trim().trim_start_matches("---").trim();
-    Value::parse_json(text).map_err(|error| {
-        Problem::said(
-            format!("Error from server (BadRequest): {}", error.message),
-            "BadRequest",
-        )
-    })
+    Ok(text.to_owned())
 }
 
 /// What a subresource without an answer of its own answers.
@@ -156,24 +213,17 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
         return Err(Problem::error(not_modelled(what)));
     }
     let place = place(call, path)?;
+    let query = Query::parse(path.split_once('?').map_or("", |(_, query)| query));
     let answer = match (call.verb, place.name, place.subresource.as_deref()) {
         ("delete", None, None) if place.kind.kind == "Namespace" => {
             let said = "Error from server (MethodNotAllowed): the server does not allow this method on the requested resource";
             return Err(Problem::said(said, "MethodNotAllowed"));
         }
-        ("delete", None, None) => {
-            let query = path.split_once('?').map_or("", |(_, query)| query);
-            read::clear(
-                call,
-                scope(place.kind, place.namespace),
-                &Query::parse(query),
-            )?
-        }
+        ("delete", None, None) => read::clear(call, scope(place.kind, place.namespace), &query)?,
         ("get", Some(name), None) => stored(call, &place.namespace, place.kind, &name)?,
         ("get", None, None) => {
-            let query = path.split_once('?').map_or("", |(_, query)| query);
             let scope = scope(place.kind, place.namespace);
-            return read::collection(call, scope, &Query::parse(query));
+            return read::collection(call, scope, &query);
         }
         ("get", Some(name), Some("status")) => stored(call, &place.namespace, place.kind, &name)?,
         ("get", Some(name), Some("scale")) => {
@@ -203,7 +253,7 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
         }
         ("create", None, None) => {
             let request = Request::Create {
-                object: body(call)?,
+                object: object(call, place.kind, &query)?,
                 namespace: place.namespace.as_str().into(),
             };
             call.ask(request)?.object
@@ -225,7 +275,8 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
             call.ask(Request::Finalize(body(call)?))?.object
         }
         ("replace", Some(_), sub @ (None | Some("status"))) => {
-            let (object, namespace) = (body(call)?, place.namespace.as_str().into());
+            let object = object(call, place.kind, &query)?;
+            let namespace = place.namespace.as_str().into();
             call.ask(if sub.is_none() {
                 Request::Update { object, namespace }
             } else {
@@ -248,7 +299,7 @@ pub fn raw(call: &mut Call<'_>, path: &str) -> Result<(), Problem> {
             return Err(Problem::error(not_modelled(what)));
         }
     };
-    call.say(&json(&answer, KeyOrder::Sorted));
+    call.say(&printed(&answer, KeyOrder::Sorted));
     Ok(())
 }
 

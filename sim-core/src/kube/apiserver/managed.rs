@@ -20,7 +20,7 @@ use crate::object::patch::without_nulls;
 use crate::object::structural::Structural;
 use crate::object::typed::Typed;
 use crate::object::typed::compare::compare;
-use crate::object::typed::field_set::{field_set, field_set_lax};
+use crate::object::typed::field_set::{declared, field_set, field_set_lax};
 use crate::object::typed::merge::merge;
 
 use contest::{conflict_text, not_last_applied, prune_unapplied, tell_applied};
@@ -528,7 +528,8 @@ impl ApiServer {
         let typed = schema.typed();
         let version = turn.store.definitions().of_kind(kind).map(|found| found.1);
         let has_status = has_status(kind, version);
-        let fields = field_set(&config, typed).map_err(|errors| {
+        let fields = declared(object, typed).and_then(|()| field_set(&config, typed));
+        let fields = fields.map_err(|errors| {
             let text = match errors.as_slice() {
                 [one] => one.clone(),
                 many => format!("errors:\n  {}", many.join("\n  ")),

@@ -1,6 +1,7 @@
 //! Removing what a schema does not know. Source: `…/apiserver/schema/pruning/algorithm.go`.
 
 use crate::base::arrange::Arrange;
+use crate::manifest::schema::table::{Shape, kubernetes};
 use crate::manifest::value::Value;
 
 use super::{Additional, Structural};
@@ -23,6 +24,23 @@ pub fn below(value: &mut Value, schema: &Structural) -> Vec<String> {
     gone
 }
 
+/// Source: `…/apiserver/schema/objectmeta/coerce.go`.
+fn object_meta(value: &mut Value, path: &str, gone: &mut Vec<String>) {
+    let table = kubernetes();
+    let pod = table.kind("v1", "Pod").and_then(|kind| kind.root);
+    let shape = pod.and_then(|root| Some(&table.get(root).field("metadata")?.shape));
+    let (Some(Shape::Type(meta)), Some(map)) = (shape, value.as_map_mut()) else {
+        return;
+    };
+    map.retain(|name, _| {
+        let known = table.get(*meta).field(name).is_some();
+        if !known {
+            gone.push(join(path, name));
+        }
+        known
+    });
+}
+
 fn node(value: &mut Value, schema: &Structural, root: bool, path: &str, gone: &mut Vec<String>) {
     let embedded = root || schema.embedded;
     if let Some(map) = value.as_map_mut() {
@@ -38,6 +56,9 @@ fn node(value: &mut Value, schema: &Structural, root: bool, path: &str, gone: &m
         });
         for (name, inner) in map.iter_mut() {
             if embedded && OBJECT_FIELDS.contains(&&**name) {
+                if &**name == "metadata" {
+                    object_meta(inner, &join(path, name), gone);
+                }
                 continue;
             }
             if let Some(property) = schema.field(name) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::base::sorted::SortedSet;
 use crate::manifest::value::Value;
-use crate::object::fields::{FieldSet, name_of, named, shown};
+use crate::object::fields::{FieldSet, name_of, named, placed, shown};
 
 use super::{Atom, Typed};
 
@@ -20,6 +20,21 @@ pub fn field_set(value: &Value, typed: Typed<'_>) -> Result<FieldSet, Vec<String
     walk.node(value, typed);
     if walk.errors.is_empty() {
         Ok(walk.set)
+    } else {
+        Err(walk.errors)
+    }
+}
+
+/// Whether a value has only fields that its schema has.
+/// Source: `sigs.k8s.io/structured-merge-diff/typed/validate.go`.
+///
+/// # Errors
+/// The others, one line each.
+pub fn declared(value: &Value, typed: Typed<'_>) -> Result<(), Vec<String>> {
+    let mut walk = Walk::default();
+    walk.undeclared(value, typed);
+    if walk.errors.is_empty() {
+        Ok(())
     } else {
         Err(walk.errors)
     }
@@ -84,6 +99,28 @@ impl Walk {
             (_, Value::Null) => {}
             // Of a form that the schema does not have: decoding will say so.
             _ => self.set.insert(&self.path),
+        }
+    }
+
+    fn undeclared(&mut self, value: &Value, typed: Typed<'_>) {
+        if self.path.len() > DEPTH_MAX {
+            return;
+        }
+        for (name, inner) in value.as_map().unwrap_or_default().iter() {
+            self.path.push(named(name));
+            if typed.declares(name) {
+                self.undeclared(inner, typed.entry(name));
+            } else {
+                self.wrong("field not declared in schema");
+            }
+            self.path.pop();
+        }
+        let atom = typed.atom(value);
+        for (index, item) in value.as_list().unwrap_or(&[]).iter().enumerate() {
+            let element = typed.element(&atom, index, item);
+            self.path.push(element.unwrap_or_else(|_| placed(index)));
+            self.undeclared(item, typed.item());
+            self.path.pop();
         }
     }
 

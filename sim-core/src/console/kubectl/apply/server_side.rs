@@ -35,8 +35,11 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts"
 /// The server's refusal; a conflict comes with advice.
 pub fn apply(call: &mut Call<'_>, item: &Item) -> Result<Value, Problem> {
     named(item)?;
-    item.strict()
-        .map_err(|problem| problem.when("applying", &item.source))?;
+    // Fields that there are not are the server's to refuse, whatever `--validate` says.
+    if !item.wrong.is_empty() {
+        item.strict()
+            .map_err(|problem| problem.when("applying", &item.source))?;
+    }
     let manager: Arc<str> = call
         .arguments
         .flag("field-manager")
