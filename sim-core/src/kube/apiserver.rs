@@ -3,6 +3,7 @@
 //! Sources: `staging/src/k8s.io/apimachinery/pkg/api/errors/errors.go`, `pkg/registry`.
 
 pub mod admission;
+pub mod api_services;
 pub mod binding;
 pub mod changes;
 pub mod conditions;
@@ -312,6 +313,7 @@ impl ApiServer {
             .into_iter()
             .chain(rbac::bootstrap::bindings())
             .chain(priority::system_classes())
+            .chain(api_services::built_in())
         {
             let Some(kind) = super::kinds::of_word(value.str_at(&["kind"]).unwrap_or("")) else {
                 continue;

@@ -86,6 +86,9 @@ impl ApiServer {
             "CustomResourceDefinition" => self.delete_definition(&key, turn),
             _ => self.delete_document(&key, propagation, turn),
         }
+        if kind.kind == "APIService" {
+            super::api_services::sync(turn);
+        }
         note("delete", kind, name, turn);
         Ok(Response {
             object,
@@ -216,6 +219,7 @@ impl ApiServer {
         }
         turn.store.definitions_mut().remove(&key.name);
         turn.store.remove_document(key);
+        super::api_services::sync(turn);
     }
 
     fn delete_namespace(

@@ -4,10 +4,10 @@
 use crate::base::arrange::Arrange;
 use crate::base::base64;
 use crate::base::sha256::sha256;
-use crate::base::sorted::SortedMap;
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::{Call, about};
 use crate::console::not_modelled;
+use crate::kube::apiserver::api_services;
 use crate::kube::kinds::{ALSO, KINDS, Kind};
 use crate::kube::render::node::VERSION;
 use crate::kube::store::custom::version_rank;
@@ -66,19 +66,23 @@ pub(super) fn served(call: &Call<'_>) -> Result<Vec<&'static Kind>, Problem> {
     Ok(all)
 }
 
-/// Versions of each group, the preferred first.
-fn groups(call: &Call<'_>) -> Result<SortedMap<String, Vec<String>>, Problem> {
-    let mut groups: SortedMap<String, Vec<String>> = SortedMap::new();
-    for kind in served(call)? {
-        if let Some((group, version)) = kind.api_version.split_once('/') {
-            let versions = groups.entry(group.to_owned()).or_default();
-            if !versions.iter().any(|known| known == version) {
-                versions.push(version.to_owned());
-            }
+/// Versions of each group, the preferred first; groups by their priority.
+/// Source: `k8s.io/kube-aggregator/pkg/apiserver/handler_apis.go`.
+fn groups(call: &Call<'_>) -> Result<Vec<(String, Vec<String>)>, Problem> {
+    let mut served: Vec<&str> = served(call)?.iter().map(|kind| kind.api_version).collect();
+    served.arrange_by_key(|one| {
+        let (group, version) = one.split_once('/').unwrap_or(("", one));
+        let (of_group, own) = api_services::priority(one);
+        let rank = std::cmp::Reverse((own, version_rank(version)));
+        (std::cmp::Reverse(of_group), group, rank)
+    });
+    served.dedup();
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for (group, version) in served.iter().filter_map(|one| one.split_once('/')) {
+        match groups.last_mut().filter(|(last, _)| last == group) {
+            Some((_, versions)) => versions.push(version.to_owned()),
+            None => groups.push((group.to_owned(), vec![version.to_owned()])),
         }
-    }
-    for versions in groups.values_mut() {
-        versions.arrange_by_key(|version| std::cmp::Reverse(version_rank(version)));
     }
     Ok(groups)
 }
@@ -230,6 +234,7 @@ pub(super) fn answer(call: &Call<'_>, path: &str) -> Result<Option<String>, Prob
                 );
             }
             paths.extend(["/healthz", "/livez", "/readyz", "/version"].map(str::to_owned));
+            paths.arrange();
             let paths = paths.into_iter().map(Value::from).collect();
             json_pretty(
                 &Value::object([("paths", Value::list(paths))]),
@@ -273,8 +278,8 @@ pub(super) fn answer(call: &Call<'_>, path: &str) -> Result<Option<String>, Prob
             Some(list) => compact(&list),
             None => return Ok(None),
         },
-        ["apis", name] => match groups(call)?.get(*name) {
-            Some(versions) => compact(&headed("APIGroup", "v1", group(name, versions))),
+        ["apis", name] => match groups(call)?.iter().find(|(one, _)| one == name) {
+            Some((_, versions)) => compact(&headed("APIGroup", "v1", group(name, versions))),
             None => return Ok(None),
         },
         ["apis", name, version] => match resources(call, &format!("{name}/{version}"))? {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::sentence::Sentence;
 use crate::base::sentence::passage::{Passage, Stretch};
 use crate::kube::apiserver::refusal::cause;
-use crate::kube::apiserver::{Cause, Refusal, admission, custom, known, read};
+use crate::kube::apiserver::{Cause, Refusal, admission, api_services, custom, known, read};
 use crate::kube::kinds::Kind;
 use crate::kube::store::document::DocumentKey;
 use crate::kube::turn::Turn;
@@ -59,6 +59,7 @@ pub(in crate::kube::apiserver) fn define(
     }
     value.set("status", status);
     turn.store.definitions_mut().insert(definition);
+    api_services::sync(turn);
     Ok(())
 }
 
