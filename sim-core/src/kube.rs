@@ -626,6 +626,9 @@ impl KubePlane {
         if turn.store.documents_mut().take_cluster_roles() {
             self.controllers.roles_written(&mut turn);
         }
+        if turn.store.documents_mut().take_cidrs() {
+            self.controllers.cidrs_written(&mut turn);
+        }
         if turn.store.documents().has_storage() {
             self.volumes.touched(&mut turn);
             self.attach.storage_written(&mut turn);

@@ -35,7 +35,7 @@ use crate::base::sorted::{SortedMap, SortedSet};
 use crate::des::notice::Detail;
 use crate::manifest::value::Value;
 
-use super::controllers::service_account;
+use super::controllers::{service_account, service_cidr};
 use super::kinds::Kind;
 use super::render::View;
 use super::store::document::{Document, DocumentKey};
@@ -314,6 +314,7 @@ impl ApiServer {
             .chain(rbac::bootstrap::bindings())
             .chain(priority::system_classes())
             .chain(api_services::built_in())
+            .chain([service_cidr::first()])
         {
             let Some(kind) = super::kinds::of_word(value.str_at(&["kind"]).unwrap_or("")) else {
                 continue;
@@ -334,8 +335,10 @@ impl ApiServer {
         &mut self,
         service: &crate::api::kube::service::Service,
         luck: service::Luck<'_>,
+        store: &super::store::Store,
     ) -> Result<service::Allocated, Vec<Cause>> {
-        self.allocations.grant(service, None, luck)
+        self.allocations
+            .grant(service, None, luck, &service_cidr::ready(store))
     }
 
     /// The default class: what a cluster gets with its cloud's driver. Volumes are made where the

@@ -22,6 +22,7 @@ pub mod replica_set;
 pub mod restart;
 pub mod revisions;
 pub mod service_account;
+pub mod service_cidr;
 pub mod stateful_set;
 pub mod taint_eviction;
 
@@ -316,6 +317,12 @@ impl Controllers {
             Key::NodeEvictions(node) => self.taint_eviction.sync(node, turn),
             Key::ServiceAccounts => service_account::sync(turn),
             Key::ClusterRoles => aggregation::sync(turn),
+            Key::ServiceCidrs => {
+                if let Some(later) = service_cidr::sync(turn) {
+                    self.pending.insert(key);
+                    turn.at(later, Event::Sync(key));
+                }
+            }
             Key::Endpoints => endpoint_mirror::sync(turn),
             Key::Namespaces => unreachable!("the API server's own"),
         }
@@ -346,6 +353,11 @@ impl Controllers {
     /// What the accounts' controllers keep was written.
     pub fn accounts_written(&mut self, turn: &mut Turn<'_, '_>) {
         self.enqueue(Key::ServiceAccounts, turn);
+    }
+
+    /// A range of Services' addresses was written, or an address.
+    pub fn cidrs_written(&mut self, turn: &mut Turn<'_, '_>) {
+        self.enqueue(Key::ServiceCidrs, turn);
     }
 
     /// A ClusterRole was written: aggregated ones are looked at.
@@ -477,6 +489,9 @@ impl Controllers {
             Change::ServiceRemoved(id) => {
                 self.endpoint_slice.service_removed();
                 self.proxy.service_removed(id, turn);
+                if service_cidr::is_due(turn.store) {
+                    self.cidrs_written(turn);
+                }
             }
             Change::Watched(id, spec) => {
                 if spec {

@@ -36,6 +36,8 @@ pub enum Key {
     Operators,
     /// The node IPAM controller, after a write of a node that no machine stands for.
     NodeRange(NodeId),
+    /// The controller of the ranges of Services' addresses.
+    ServiceCidrs,
 }
 
 /// A scheduled fact of this plane.

@@ -21,6 +21,7 @@ use crate::substrate::Substrate;
 
 use super::KubePlane;
 use super::control_plane::{ControlPlane, leases};
+use super::controllers::service_cidr;
 use super::heartbeat::Heartbeats;
 use super::kinds::{self, Kind};
 use super::rows::PodId;
@@ -223,7 +224,7 @@ impl View<'_> {
                     .replica_set_named(self.symbols.get(namespace)?, self.symbols.get(name)?)?;
                 Some(workload::replica_set(self, id))
             }
-            "EndpointSlice" | "Endpoints" | "Event" | "Lease" => self
+            "EndpointSlice" | "Endpoints" | "Event" | "IPAddress" | "Lease" => self
                 .list(kind, Some(namespace))
                 .into_iter()
                 .find(|object| object.str_at(&["metadata", "name"]) == Some(name)),
@@ -329,6 +330,13 @@ impl View<'_> {
                             .filter_map(|(id, _)| node::lease(self, id)),
                     );
                 }
+                found
+            }
+            "IPAddress" => {
+                let held = service_cidr::addresses(self.store);
+                let held = held.iter();
+                let mut found: Vec<Value> = self.documents(kind, namespace).collect();
+                found.extend(held.map(|(key, document)| self.document(kind, key, document)));
                 found
             }
             _ => return self.documents(kind, namespace).collect(),

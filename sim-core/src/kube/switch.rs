@@ -162,6 +162,7 @@ fn loop_of(event: Event, store: &Store) -> Option<&'static str> {
         }
         Event::Sync(Key::Endpoints) => "endpointslice-mirroring-controller",
         Event::Sync(Key::ClusterRoles) => "clusterrole-aggregation-controller",
+        Event::Sync(Key::ServiceCidrs) => "service-cidr-controller",
         Event::Sync(Key::ServiceAccounts) => "serviceaccount-controller",
         Event::Sync(Key::Namespaces) => "namespace-controller",
         Event::DisruptionStale(_) => "disruption-controller",

@@ -93,12 +93,15 @@ fn key(object: &Value) -> (String, String) {
     (text("namespace"), text("name"))
 }
 
-/// Whether nothing but the version is another: of a lease that was not renewed meanwhile.
+/// Whether nothing but the version is another: of a lease that was not renewed meanwhile, or a Service's
+/// address.
 fn is_unrenewed(new: &Value, old: &Value) -> bool {
-    new.str_at(&["kind"]) == Some("Lease") && new.get("spec") == old.get("spec") && {
-        let labels = |object: &Value| object.path(&["metadata", "labels"]).cloned();
-        labels(new) == labels(old)
-    }
+    matches!(new.str_at(&["kind"]), Some("IPAddress" | "Lease"))
+        && new.get("spec") == old.get("spec")
+        && {
+            let labels = |object: &Value| object.path(&["metadata", "labels"]).cloned();
+            labels(new) == labels(old)
+        }
 }
 
 /// `metadata.resourceVersion` as a number.

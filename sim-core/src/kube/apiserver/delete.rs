@@ -3,6 +3,7 @@
 use crate::base::time::SimDuration;
 use crate::kube::controllers::deployment::claim::release;
 use crate::kube::controllers::garbage_collector::graph;
+use crate::kube::controllers::service_cidr;
 use crate::kube::kinds::Kind;
 use crate::kube::rows::read as fields;
 use crate::kube::rows::{DeploymentId, PodId, ReplicaSetId};
@@ -86,8 +87,10 @@ impl ApiServer {
             "CustomResourceDefinition" => self.delete_definition(&key, turn),
             _ => self.delete_document(&key, propagation, turn),
         }
-        if kind.kind == "APIService" {
-            super::api_services::sync(turn);
+        match kind.kind {
+            "APIService" => super::api_services::sync(turn),
+            "IPAddress" => service_cidr::repair(&key, turn),
+            _ => {}
         }
         note("delete", kind, name, turn);
         Ok(Response {

@@ -26,6 +26,7 @@ const FIXED: &[(&str, &[&str], &str)] = &[
     ("IngressClass", &["spec", "controller"], IMMUTABLE),
     ("EndpointSlice", &["addressType"], IMMUTABLE),
     ("ControllerRevision", &["data"], IMMUTABLE),
+    ("IPAddress", &["spec", "parentRef"], IMMUTABLE),
     ("ResourceQuota", &["spec", "scopes"], IMMUTABLE),
     ("PersistentVolume", &["spec", "volumeMode"], IMMUTABLE),
     ("PersistentVolume", &["spec", "nodeAffinity"], IMMUTABLE),
@@ -92,6 +93,7 @@ pub fn check(kind: &Kind, old: &Value, new: &Value) -> Vec<Cause> {
         "StatefulSet" => stateful_set(old, new, &mut causes),
         "Job" => job(old, new, &mut causes),
         "PersistentVolumeClaim" => claim(old, new, &mut causes),
+        "ServiceCIDR" => ranges(old, new, &mut causes),
         "PersistentVolume" => volume(old, new, &mut causes),
         "Service" => service(old, new, &mut causes),
         "Node" => node(old, new, &mut causes),
@@ -142,6 +144,25 @@ fn differs(old: &Value, new: &Value, path: &[&str]) -> bool {
 pub(super) fn invalid(value: Option<&Value>, why: &str) -> String {
     let shown = value.map_or_else(|| "null".to_owned(), |value| json(value, KeyOrder::Sorted));
     format!("Invalid value: {shown}: {why}")
+}
+
+/// A range may get one of the other family beside it.
+fn ranges(old: &Value, new: &Value, causes: &mut Vec<Cause>) {
+    let path = ["spec", "cidrs"];
+    let (before, after) = (texts(old, &path), texts(new, &path));
+    if before.len() != after.len() && (before.len(), after.len()) != (1, 2) {
+        causes.push(cause("spec.cidrs", invalid(new.path(&path), IMMUTABLE)));
+        return;
+    }
+    for (at, (old, new)) in before.iter().zip(&after).enumerate() {
+        if old != new {
+            let shown = Value::from(new.as_str());
+            causes.push(cause(
+                format!("spec.cidrs[{at}]"),
+                invalid(Some(&shown), IMMUTABLE),
+            ));
+        }
+    }
 }
 
 fn texts(value: &Value, path: &[&str]) -> Vec<String> {

@@ -7,6 +7,7 @@ use crate::api::kube::object::KubeSpec;
 use crate::api::kube::service::{ClusterIp, Service, ServiceKind, ServicePort};
 use crate::base::rng::{Seed, Stream, stable_hash_parts};
 use crate::base::sorted::SortedSet;
+use crate::kube::controllers::service_cidr::Range;
 use crate::kube::rows::service::ServiceRow;
 use crate::manifest::decode::kube::decode_value;
 use crate::manifest::value::Value;
@@ -16,9 +17,16 @@ use super::refusal::{Cause, cause};
 
 /// kubeadm's service range, 10.96.0.0/12.
 pub(in crate::kube) const RANGE_BASE: u32 = 0x0a60_0000;
-const RANGE_SIZE: u32 = 1 << 20;
-/// Addresses kept for those who ask for one: `min(max(16, size / 16), 256)`.
-const RANGE_LOWER: u32 = 256;
+/// Addresses of a range that are kept for those who ask for one.
+/// Source: `pkg/registry/core/service/ipallocator/bitmap.go` (`calculateRangeOffset`).
+const fn lower(size: u32) -> u32 {
+    match size / 16 {
+        0..=1 if size <= 16 => 0,
+        0..=16 => 16,
+        other if other > 256 => 256,
+        other => other,
+    }
+}
 
 /// Default range of node ports, and its part kept for those who ask for one.
 const PORT_FIRST: u16 = 30_000;
@@ -62,14 +70,15 @@ impl Allocations {
         service: &Service,
         old: Option<&Allocated>,
         luck: Luck<'_>,
+        ranges: &[Range],
     ) -> Result<Allocated, Vec<Cause>> {
         let mut next = self.clone();
         if let Some(old) = old {
             next.release(old);
         }
         let key = stable_hash_parts(&[luck.namespace, luck.name]);
-        let cluster_ip =
-            next.address(service, old, Stream::new(luck.seed, "cluster ip", key, 0))?;
+        let stream = Stream::new(luck.seed, "cluster ip", key, 0);
+        let cluster_ip = next.address(service, old, stream, ranges)?;
         let ports = next.node_ports(service, old, Stream::new(luck.seed, "node port", key, 0))?;
         *self = next;
         Ok(Allocated { cluster_ip, ports })
@@ -88,6 +97,7 @@ impl Allocations {
         service: &Service,
         old: Option<&Allocated>,
         mut stream: Stream,
+        ranges: &[Range],
     ) -> Result<u32, Vec<Cause>> {
         if service.kind == ServiceKind::ExternalName {
             return Ok(0);
@@ -97,17 +107,15 @@ impl Allocations {
         match &service.cluster_ip {
             ClusterIp::Headless => Ok(0),
             ClusterIp::Fixed(text) => {
-                let Ok(ip) = text.parse::<std::net::Ipv4Addr>() else {
+                // Source: `pkg/registry/core/service/ipallocator/cidrallocator.go` (`getAllocator`).
+                let ip = text.parse::<std::net::Ipv4Addr>().map(u32::from);
+                let kept = |ip| old.is_some_and(|old| old.cluster_ip == ip);
+                let granted = |ip| kept(ip) || ranges.iter().any(|range| range.gives(ip));
+                let Some(ip) = ip.ok().filter(|ip| granted(*ip)) else {
                     return Err(wrong(format!(
-                        "Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12"
+                        "Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided network does not match the current range"
                     )));
                 };
-                let ip = u32::from(ip);
-                if ip <= RANGE_BASE || ip - RANGE_BASE >= RANGE_SIZE - 1 {
-                    return Err(wrong(format!(
-                        "Invalid value: [\"{text}\"]: failed to allocate IP {text}: the provided IP ({text}) is not in the valid range. The range of valid IPs is 10.96.0.0/12"
-                    )));
-                }
                 let is_first = ip == RANGE_BASE + 1 && old.is_none_or(|old| old.cluster_ip != ip);
                 if is_first || !taken.insert(ip) {
                     return Err(wrong(format!(
@@ -121,12 +129,21 @@ impl Allocations {
                     taken.insert(kept);
                     return Ok(kept);
                 }
-                loop {
-                    let offset = RANGE_LOWER + 1 + stream.below(RANGE_SIZE - RANGE_LOWER - 2);
-                    if taken.insert(RANGE_BASE + offset) {
-                        return Ok(RANGE_BASE + offset);
+                for range in ranges {
+                    let (lower, most) = (lower(range.size), range.size.saturating_sub(2));
+                    let upper = most.saturating_sub(lower);
+                    let start = stream.below(upper.max(1));
+                    // From somewhere in the upper part on, and round; then the lower one.
+                    let steps = (0..upper).map(|step| lower + (start + step) % upper);
+                    let mut offsets = steps.chain(0..lower.min(most));
+                    let free = offsets.find(|offset| taken.insert(range.base + 1 + offset));
+                    if let Some(offset) = free {
+                        return Ok(range.base + 1 + offset);
                     }
                 }
+                Err(wrong(
+                    "Internal error: failed to allocate a serviceIP: range is full".to_owned(),
+                ))
             }
         }
     }
@@ -337,16 +354,20 @@ mod tests {
     #[test]
     fn a_node_port_is_given_once_and_comes_back() {
         let mut allocations = Allocations::default();
+        let ranges = [Range {
+            base: RANGE_BASE,
+            size: 1 << 20,
+        }];
         let luck = |name| Luck {
             seed: Seed(1),
             namespace: "default",
             name,
         };
         let first = allocations
-            .grant(&node_port(30_080), None, luck("a"))
+            .grant(&node_port(30_080), None, luck("a"), &ranges)
             .unwrap();
         let refused = allocations
-            .grant(&node_port(30_080), None, luck("b"))
+            .grant(&node_port(30_080), None, luck("b"), &ranges)
             .unwrap_err();
         assert_eq!(
             refused[0].message,
@@ -354,18 +375,20 @@ mod tests {
         );
         assert!(
             allocations
-                .grant(&node_port(30_080), Some(&first), luck("a"))
+                .grant(&node_port(30_080), Some(&first), luck("a"), &ranges)
                 .is_ok(),
             "its own port is no conflict"
         );
         allocations.release(&first);
         assert!(
             allocations
-                .grant(&node_port(30_080), None, luck("b"))
+                .grant(&node_port(30_080), None, luck("b"), &ranges)
                 .is_ok()
         );
-        let drawn = allocations.grant(&node_port(0), None, luck("c")).unwrap();
+        let drawn = allocations
+            .grant(&node_port(0), None, luck("c"), &ranges)
+            .unwrap();
         assert!(drawn.ports[0].node_port >= 30_086);
-        assert!(drawn.cluster_ip > RANGE_BASE + RANGE_LOWER);
+        assert!(drawn.cluster_ip > RANGE_BASE + lower(1 << 20));
     }
 }

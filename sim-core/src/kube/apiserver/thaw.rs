@@ -135,7 +135,7 @@ impl ApiServer {
                     namespace: &key.namespace,
                     name: &key.name,
                 };
-                let Ok(allocated) = self.allocate(&spec, luck) else {
+                let Ok(allocated) = self.allocate(&spec, luck, turn.store) else {
                     return;
                 };
                 let id = rows::create_service(&spec, &allocated, key, turn);

@@ -13,7 +13,7 @@ use crate::api::kube::service::Service;
 use crate::api::meta::ObjectMeta;
 use crate::base::name::{SUFFIX_COUNT, push_letters};
 use crate::base::sentence::catalogue;
-use crate::kube::controllers::quota;
+use crate::kube::controllers::{quota, service_cidr};
 use crate::kube::kinds::Kind;
 use crate::kube::rows::ServiceId;
 use crate::kube::selector::Selector;
@@ -120,8 +120,7 @@ impl ApiServer {
                     name: &key.name,
                 };
                 let allocated = self
-                    .allocations
-                    .grant(spec, None, luck)
+                    .allocate(spec, luck, turn.store)
                     .map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
                 write_back(&allocated, spec, &mut value);
                 RowReference::Service(create_service(spec, &allocated, &key, turn))
@@ -242,8 +241,10 @@ impl ApiServer {
         };
         super::admission::policy::check(&attempt, turn)?;
         super::admission::check_growth(kind, &key, (&current, &parsed.value), turn)?;
-        if kind.kind == "Event" {
-            super::event::adopt(&key, &current, turn);
+        match kind.kind {
+            "Event" => super::event::adopt(&key, &current, turn),
+            "IPAddress" => service_cidr::adopt(&key, turn),
+            _ => {}
         }
         let changed = match (&parsed.spec, kind.kind) {
             _ if super::load::is_bare(&key, turn) => self.update_document(&parsed, turn)?,
@@ -462,7 +463,7 @@ impl ApiServer {
         };
         let allocated = self
             .allocations
-            .grant(spec, held, luck)
+            .grant(spec, held, luck, &service_cidr::ready(turn.store))
             .map_err(|causes| Refusal::invalid(kind, &key.name, causes))?;
         write_back(&allocated, spec, value);
         Ok(allocated)

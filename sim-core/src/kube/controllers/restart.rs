@@ -27,6 +27,7 @@ impl Controllers {
         self.list(turn);
         self.list_left_behind(turn);
         self.roles_written(turn);
+        self.cidrs_written(turn);
     }
 
     /// Tells every loop of everything there is, as informers do when they start.

@@ -8,7 +8,7 @@ use crate::base::hash::FxHashSet;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
-use crate::kube::controllers::endpoint_mirror;
+use crate::kube::controllers::{endpoint_mirror, service_cidr};
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId, read};
 use crate::manifest::value::Value;
 
@@ -104,6 +104,8 @@ pub struct Documents {
     networking: bool,
     /// Whether a ClusterRole was written since aggregated ones were looked at last.
     cluster_roles: bool,
+    /// Whether a range of Services' addresses, or an address, was written since these were looked at last.
+    cidrs: bool,
     /// Whether Endpoints were written since their mirror was looked at last, or what these depend on
     /// while a person keeps some.
     mirrored: bool,
@@ -169,6 +171,11 @@ impl Documents {
     /// Whether a ClusterRole was written since the last call.
     pub const fn take_cluster_roles(&mut self) -> bool {
         std::mem::replace(&mut self.cluster_roles, false)
+    }
+
+    /// Whether a range of Services' addresses, or an address, was written since the last call.
+    pub const fn take_cidrs(&mut self) -> bool {
+        std::mem::replace(&mut self.cidrs, false)
     }
 
     /// Whether a network policy or a namespace was written since the last call.
@@ -263,6 +270,7 @@ impl Documents {
             self.stirred.insert(key.clone());
         }
         self.cluster_roles |= &*key.resource == CLUSTER_ROLES;
+        self.cidrs |= [service_cidr::RANGES, service_cidr::ADDRESSES].contains(&&*key.resource);
         self.mirrored |= endpoint_mirror::concerns(&key.resource)
             && (&*key.resource == endpoint_mirror::ENDPOINTS || self.endpoints > 1);
         self.networking |= NETWORKING.contains(&&*key.resource);
@@ -307,6 +315,7 @@ impl Documents {
         self.networking
             || self.mirrored
             || self.cluster_roles
+            || self.cidrs
             || self.has_storage()
             || self.has_counted()
             || !self.changes.is_empty()

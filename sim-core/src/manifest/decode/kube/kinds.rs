@@ -31,6 +31,7 @@ pub fn name_rule(kind: &str) -> NameRule {
     match kind {
         "Namespace" | "Service" | "StatefulSet" => NameRule::Label,
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => NameRule::PathSegment,
+        "IPAddress" => NameRule::Address,
         _ => NameRule::Subdomain,
     }
 }

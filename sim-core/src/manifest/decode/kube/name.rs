@@ -10,6 +10,8 @@ pub enum NameRule {
     Label,
     /// Anything that can be a path segment.
     PathSegment,
+    /// An IP address in its canonical form.
+    Address,
 }
 
 /// What is wrong with a name; empty if nothing is.
@@ -18,7 +20,18 @@ pub fn check(rule: NameRule, name: &str) -> Vec<String> {
         NameRule::Subdomain => subdomain(name),
         NameRule::Label => label(name),
         NameRule::PathSegment => path_segment(name),
+        NameRule::Address => address(name),
     }
+}
+
+/// Source: `staging/src/k8s.io/apimachinery/pkg/util/validation/ip.go` (`IsValidIP`).
+fn address(name: &str) -> Vec<String> {
+    let fault = match name.parse::<std::net::IpAddr>().map(|ip| ip.to_string()) {
+        Ok(canonical) if canonical == name => None,
+        Ok(canonical) => Some(format!("must be in canonical form ({canonical:?})")),
+        Err(_) => Some("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)".to_owned()),
+    };
+    fault.into_iter().collect()
 }
 
 /// RFC 1123 subdomain.

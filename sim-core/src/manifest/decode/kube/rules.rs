@@ -37,6 +37,7 @@ pub fn check(api_version: &str, kind: &str, object: &Field<'_>, scribe: &Scribe)
             ("v1", "PersistentVolume") => policy::volume(&spec, scribe),
             ("storage.k8s.io/v1", "StorageClass") => policy::storage_class(object, scribe),
             ("networking.k8s.io/v1", "NetworkPolicy") => network::policy(&spec, scribe),
+            ("networking.k8s.io/v1", "ServiceCIDR") => network::ranges(&spec, scribe),
             ("networking.k8s.io/v1", "Ingress") => policy::ingress(&spec, scribe),
             ("rbac.authorization.k8s.io/v1", "RoleBinding" | "ClusterRoleBinding") => {
                 policy::binding(object, scribe);

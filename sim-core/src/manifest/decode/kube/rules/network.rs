@@ -124,6 +124,37 @@ pub fn pod_ranges(list: &Field<'_>, ranges: &[Arc<str>], scribe: &Scribe) {
     }
 }
 
+/// `spec` of a ServiceCIDR.
+pub fn ranges(spec: &Field<'_>, scribe: &Scribe) {
+    let field = spec.peek("cidrs");
+    let all = items(&field);
+    match all.len() {
+        0 => fault::required(scribe, &field, "at least one CIDR required"),
+        1 | 2 => {}
+        _ => {
+            let detail = "may only hold up to 2 values";
+            return fault::invalid(scribe, &field, super::shown(&field), detail);
+        }
+    }
+    let mut families = Vec::new();
+    for one in &all {
+        let range = Range::parse(text(one));
+        families.extend(range.as_ref().map(|range| range.bits));
+        let detail = match range {
+            None => CIDR,
+            Some(range) if range.has_more() => "must not have bits set beyond the prefix length",
+            Some(_) => continue,
+        };
+        fault::invalid(scribe, one, super::shown(one), detail);
+    }
+    if let [first, second] = families[..]
+        && first == second
+    {
+        let detail = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64";
+        fault::invalid(scribe, &field, super::shown(&field), detail);
+    }
+}
+
 /// Addresses of either family.
 struct Range {
     base: u128,
@@ -132,6 +163,12 @@ struct Range {
 }
 
 impl Range {
+    /// Whether the address is not the network's.
+    fn has_more(&self) -> bool {
+        let host = self.bits - self.prefix;
+        host == 128 && self.base != 0 || host < 128 && self.base & ((1 << host) - 1) != 0
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = text.split_once('/')?;
         let (base, bits) = match address.parse::<Ipv4Addr>() {
