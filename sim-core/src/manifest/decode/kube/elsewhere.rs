@@ -88,6 +88,13 @@ const POD_BUT: &[&str] = &[
 /// Kinds, by group, of which loops read these fields, and where a pod template is.
 const KINDS: &[Claim] = &[
     Claim {
+        group: "networking.k8s.io",
+        kind: "ServiceCIDR",
+        template: "",
+        read: &["spec"],
+        but: &[],
+    },
+    Claim {
         group: "rbac.authorization.k8s.io",
         kind: "ClusterRole",
         template: "",
