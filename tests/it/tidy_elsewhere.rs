@@ -22,6 +22,10 @@ const WHOLE: &[&str] = &[
     "spec.paramKind.apiVersion",
     "spec.volumeClaimTemplates.apiVersion",
     "spec.volumeClaimTemplates.kind",
+    // Read as the rules of policies are.
+    "webhooks.rules.apiVersions",
+    "webhooks.rules.operations",
+    "webhooks.rules.scope",
     // For people.
     "description",
     "spec.versions.additionalPrinterColumns.description",

@@ -8,6 +8,7 @@ use crate::base::hash::FxHashSet;
 use crate::base::sorted::{SortedMap, SortedSet};
 use crate::base::symbol::Symbol;
 use crate::base::time::SimTime;
+use crate::kube::apiserver::admission::webhook::CONFIGURATIONS;
 use crate::kube::controllers::{endpoint_mirror, service_cidr};
 use crate::kube::rows::{DeploymentId, NodeId, PodId, ReplicaSetId, ServiceId, WatchedId, read};
 use crate::manifest::value::Value;
@@ -115,8 +116,8 @@ pub struct Documents {
     follows: bool,
     /// What was written since they heard last.
     stirred: SortedSet<DocumentKey>,
-    /// How many of [`POLICY_BINDINGS`] there are.
-    policy_bindings: u32,
+    /// How many of [`JUDGES`] there are.
+    judges: u32,
     /// Namespaces that were found to ask nothing of their pods, until something of [`ADMISSION`] is
     /// written.
     lenient: FxHashSet<Symbol>,
@@ -145,6 +146,9 @@ pub const ATTACHMENTS: &str = "volumeattachments.storage.k8s.io";
 /// What makes policies matter.
 pub const POLICY_BINDINGS: &str = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
 
+/// What may refuse requests by rules of its own.
+const JUDGES: [&str; 3] = [POLICY_BINDINGS, CONFIGURATIONS[0], CONFIGURATIONS[1]];
+
 /// Quotas of a namespace.
 const QUOTAS: &str = "resourcequotas";
 
@@ -152,13 +156,15 @@ const QUOTAS: &str = "resourcequotas";
 const SIZED: [&str; 2] = ["persistentvolumeclaims", "services"];
 
 /// Resources that say what admission asks of a namespace's pods.
-const ADMISSION: [&str; 6] = [
+const ADMISSION: [&str; 8] = [
     "limitranges",
     "namespaces",
     "priorityclasses.scheduling.k8s.io",
     "resourcequotas",
     "serviceaccounts",
     POLICY_BINDINGS,
+    CONFIGURATIONS[0],
+    CONFIGURATIONS[1],
 ];
 
 /// Resources whose writes the network drivers' agents hear of.
@@ -233,7 +239,7 @@ impl Documents {
     }
 
     fn put(&mut self, key: DocumentKey, document: Document) {
-        let is_binding = &*key.resource == POLICY_BINDINGS;
+        let is_judge = JUDGES.contains(&&*key.resource);
         let is_endpoints = &*key.resource == endpoint_mirror::ENDPOINTS;
         self.count(&key.namespace);
         let quota_of = (&*key.resource == QUOTAS).then(|| key.namespace.clone());
@@ -242,16 +248,16 @@ impl Documents {
         }
         self.dependents.added(&key, &document);
         let before = Arc::make_mut(&mut self.by_key).insert(key, document);
-        self.policy_bindings += u32::from(is_binding && before.is_none());
+        self.judges += u32::from(is_judge && before.is_none());
         self.endpoints += u32::from(is_endpoints && before.is_none());
         if let Some(namespace) = quota_of.filter(|_| before.is_none()) {
             *self.quotas.entry(namespace).or_default() += 1;
         }
     }
 
-    /// Whether there is any of [`POLICY_BINDINGS`].
-    pub const fn has_policy_bindings(&self) -> bool {
-        self.policy_bindings > 0
+    /// Whether there is any of [`JUDGES`].
+    pub const fn has_judges(&self) -> bool {
+        self.judges > 0
     }
 
     /// Says whether operators want to hear of writes.
@@ -334,7 +340,7 @@ impl Documents {
             return None;
         }
         self.touch(key);
-        self.policy_bindings -= u32::from(&*key.resource == POLICY_BINDINGS);
+        self.judges -= u32::from(JUDGES.contains(&&*key.resource));
         self.endpoints -= u32::from(&*key.resource == endpoint_mirror::ENDPOINTS);
         if &*key.resource == QUOTAS
             && let Some(quotas) = self.quotas.get_mut(&key.namespace)

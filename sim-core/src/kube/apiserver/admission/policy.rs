@@ -18,6 +18,7 @@ use crate::object::cel::{COST_MAX, Program, Ty};
 use super::super::rbac::Who;
 use super::super::refusal::cause;
 use super::super::{Cause, Refusal};
+use super::webhook;
 
 const POLICIES: &str = "validatingadmissionpolicies.admissionregistration.k8s.io";
 
@@ -27,14 +28,14 @@ pub const ADMINISTRATOR: &str = "kubernetes-admin";
 /// Groups of [`ADMINISTRATOR`].
 pub const ADMINISTRATOR_GROUPS: [&str; 2] = ["kubeadm:cluster-admins", "system:authenticated"];
 
-/// Whether any policy is bound so that it may refuse something.
+/// Whether any policy is bound, or any webhook there, that may refuse something.
 pub fn is_any_bound(turn: &Turn<'_, '_>) -> bool {
     let documents = turn.store.documents();
-    if !documents.has_policy_bindings() {
+    if !documents.has_judges() {
         return false;
     }
     let mut bindings = documents.of(POLICY_BINDINGS);
-    bindings.any(|(_, binding)| is_denying(&binding.value))
+    bindings.any(|(_, binding)| is_denying(&binding.value)) || webhook::is_any(turn.store)
 }
 
 fn is_denying(binding: &Value) -> bool {
@@ -62,7 +63,7 @@ pub struct Attempt<'v> {
     pub old: Option<&'v Value>,
 }
 
-fn list<'v>(value: &'v Value, path: &[&str]) -> &'v [Value] {
+pub(super) fn list<'v>(value: &'v Value, path: &[&str]) -> &'v [Value] {
     value.path(path).and_then(Value::as_list).unwrap_or(&[])
 }
 
@@ -72,7 +73,7 @@ fn variables_of(policy: &Value) -> impl Iterator<Item = (&str, &str)> {
         .filter_map(|one| Some((one.str_at(&["name"])?, one.str_at(&["expression"])?)))
 }
 
-fn compile(text: &str) -> Result<Program, Passage> {
+pub(super) fn compile(text: &str) -> Result<Program, Passage> {
     let names = [
         "object",
         "oldObject",
@@ -90,7 +91,11 @@ fn compile(text: &str) -> Result<Program, Passage> {
 }
 
 /// What an expression of a stored policy gives; what cannot be compiled was refused when it was written.
-fn evaluate(text: &str, names: &[(&'static str, Value)], cost: &mut u32) -> Result<Value, String> {
+pub(super) fn evaluate(
+    text: &str,
+    names: &[(&'static str, Value)],
+    cost: &mut u32,
+) -> Result<Value, String> {
     compile(text)?.eval(names, cost)
 }
 
@@ -130,6 +135,12 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
             }
         }
         return causes;
+    }
+    if matches!(
+        kind.kind,
+        "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration"
+    ) {
+        return webhook::validate(object);
     }
     if kind.kind != "ValidatingAdmissionPolicy" {
         return causes;
@@ -185,7 +196,7 @@ pub fn validate(kind: &Kind, object: &Value) -> Vec<Cause> {
     causes
 }
 
-/// Whether every bound policy lets a request pass.
+/// Whether every bound policy lets a request pass, and every webhook can be asked.
 ///
 /// # Errors
 /// The first denial: of policies, bindings and validations in the order of their names.
@@ -223,7 +234,7 @@ pub fn check(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Result<(), Refusal> 
             }
         }
     }
-    Ok(())
+    webhook::check(attempt, turn)
 }
 
 fn refusal(attempt: &Attempt<'_>, why: String, reason: &str) -> Refusal {
@@ -292,7 +303,7 @@ fn denial<'v>(
 }
 
 /// The variables of expressions; the last is `variables`.
-fn scope(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Vec<(&'static str, Value)> {
+pub(super) fn scope(attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> Vec<(&'static str, Value)> {
     let (kind, text) = (attempt.kind, |text: &str| Value::string(text));
     let version = kind.api_version.rsplit('/').next().unwrap_or("");
     let named = |key: &'static str, name: &str| {
@@ -362,7 +373,7 @@ fn namespace(name: &str, turn: &Turn<'_, '_>) -> Value {
 }
 
 /// Whether rules and selectors of `matchConstraints` or `matchResources` take a request in.
-fn concerns(constraints: &Value, attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> bool {
+pub(super) fn concerns(constraints: &Value, attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> bool {
     let rules = list(constraints, &["resourceRules"]);
     if !rules.is_empty() && !rules.iter().any(|rule| names_it(rule, attempt))
         || list(constraints, &["excludeResourceRules"])
@@ -386,12 +397,18 @@ fn concerns(constraints: &Value, attempt: &Attempt<'_>, turn: &Turn<'_, '_>) -> 
     });
     object_fits
         && constraints.get("namespaceSelector").is_none_or(|selector| {
-            attempt.namespace.is_empty()
-                || selects(selector, &labels(&namespace(attempt.namespace, turn)))
+            // A namespace is told by its own labels.
+            let own = objects.into_iter().flatten().next();
+            let namespace = match own.filter(|_| attempt.kind.kind == "Namespace") {
+                Some(own) => own.clone(),
+                None if attempt.namespace.is_empty() => return true,
+                None => namespace(attempt.namespace, turn),
+            };
+            selects(selector, &labels(&namespace))
         })
 }
 
-fn names_it(rule: &Value, attempt: &Attempt<'_>) -> bool {
+pub(super) fn names_it(rule: &Value, attempt: &Attempt<'_>) -> bool {
     let has = |key: &str, wanted: &[&str]| {
         list(rule, &[key])
             .iter()
@@ -400,7 +417,13 @@ fn names_it(rule: &Value, attempt: &Attempt<'_>) -> bool {
     };
     let version = attempt.kind.api_version.rsplit('/').next().unwrap_or("");
     let own_names = list(rule, &["resourceNames"]);
-    has("apiGroups", &[attempt.kind.group()])
+    let in_scope = match rule.str_at(&["scope"]) {
+        Some("Cluster") => !attempt.kind.namespaced,
+        Some("Namespaced") => attempt.kind.namespaced,
+        _ => true,
+    };
+    in_scope
+        && has("apiGroups", &[attempt.kind.group()])
         && has("apiVersions", &[version])
         && has("operations", &[attempt.operation])
         && has("resources", &[attempt.kind.plural, "*/*"])

@@ -87,6 +87,33 @@ const POD_BUT: &[&str] = &[
 
 /// Kinds, by group, of which loops read these fields, and where a pod template is.
 const KINDS: &[Claim] = &[
+    // Called as far as to a ready endpoint; what the program there answers is not modelled.
+    Claim {
+        group: "admissionregistration.k8s.io",
+        kind: "MutatingWebhookConfiguration",
+        template: "",
+        read: &["webhooks"],
+        but: &[
+            "webhooks[].admissionReviewVersions",
+            "webhooks[].clientConfig",
+            "webhooks[].matchPolicy",
+            "webhooks[].reinvocationPolicy",
+            "webhooks[].sideEffects",
+        ],
+    },
+    // Called as far as to a ready endpoint; what the program there answers is not modelled.
+    Claim {
+        group: "admissionregistration.k8s.io",
+        kind: "ValidatingWebhookConfiguration",
+        template: "",
+        read: &["webhooks"],
+        but: &[
+            "webhooks[].admissionReviewVersions",
+            "webhooks[].clientConfig",
+            "webhooks[].matchPolicy",
+            "webhooks[].sideEffects",
+        ],
+    },
     Claim {
         group: "networking.k8s.io",
         kind: "ServiceCIDR",
@@ -284,12 +311,7 @@ const KINDS: &[Claim] = &[
         kind: "ValidatingAdmissionPolicy",
         template: "",
         read: &["spec"],
-        but: &[
-            "spec.auditAnnotations",
-            "spec.matchConstraints.excludeResourceRules[].scope",
-            "spec.matchConstraints.matchPolicy",
-            "spec.matchConstraints.resourceRules[].scope",
-        ],
+        but: &["spec.auditAnnotations", "spec.matchConstraints.matchPolicy"],
     },
     Claim {
         group: "admissionregistration.k8s.io",
@@ -297,9 +319,7 @@ const KINDS: &[Claim] = &[
         template: "",
         read: &["spec"],
         but: &[
-            "spec.matchResources.excludeResourceRules[].scope",
             "spec.matchResources.matchPolicy",
-            "spec.matchResources.resourceRules[].scope",
             "spec.paramRef.parameterNotFoundAction",
         ],
     },
