@@ -578,6 +578,15 @@ impl KubePlane {
                 out.after(known.since(ctx.now) + wait, Event::NodeStatus(node));
             }
         }
+        for pod in self.kubelets.take_left() {
+            let mut turn = Turn {
+                store: &mut self.store,
+                settings: &self.settings,
+                ctx,
+                out,
+            };
+            self.attach.pod_gone(pod, &mut turn);
+        }
         while let Some(change) = self.store.next_change() {
             if let Change::NodeRemoved(node, ..) = change {
                 self.heartbeats.forget(node);

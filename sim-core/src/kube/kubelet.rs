@@ -166,6 +166,8 @@ pub struct Kubelets {
     workers: Paged<Option<Arc<Worker>>, SMALL>,
     /// Workers of pods whose objects are gone.
     departed: SortedMap<PodId, Arc<Worker>>,
+    /// Those that have ended since the plane asked.
+    left: Vec<PodId>,
     /// What templates ask for, without and with a token for the API server.
     recipes: [Vec<Option<Arc<Recipe>>>; 2],
     /// Whether some pod takes something from ConfigMaps, Secrets or itself.

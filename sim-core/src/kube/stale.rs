@@ -321,7 +321,8 @@ impl KubePlane {
                 };
                 let fresh = self.stale.is_idle();
                 self.controllers.observe(change, fresh, &mut turn);
-                self.attach.observe(change, &mut turn);
+                let runs = matches!(change, Change::PodRemoved(pod, _) if self.kubelets.runs(pod));
+                self.attach.observe(change, runs, &mut turn);
                 self.policies.observe(change, &mut turn);
                 if let Change::PodCreated(pod) = change {
                     self.volumes.pod_created(pod, &mut turn);

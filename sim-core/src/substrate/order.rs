@@ -74,7 +74,7 @@ pub enum Flaw {
     NotServing,
     /// The command ended with another code than 0.
     Code,
-    /// The command could not be started.
+    /// The command could not be started, or it is not known which port to ask.
     Unstarted,
 }
 

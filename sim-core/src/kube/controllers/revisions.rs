@@ -100,7 +100,9 @@ fn labels(object: &Value) -> Vec<(Arc<str>, Arc<str>)> {
         .collect()
 }
 
-/// The revision of the present template: the one there is, brought to the end, or a fresh one.
+/// The revision of the present template: the one there is, brought to the end, or a fresh one. A name that
+/// another revision has counts as a collision.
+/// Source: `pkg/controller/history/controller_history.go` (`CreateControllerRevision`).
 pub fn update(
     id: ReplicaSetId,
     revisions: &mut Vec<Revision>,
@@ -129,10 +131,19 @@ pub fn update(
         let row = turn.store.replica_set(id)?;
         let name = format!("{}-{hash}", turn.ctx.symbols.text(row.name));
         let name = turn.ctx.symbols.intern(&name);
-        if !revisions.iter().any(|revision| revision.name == name) {
-            break name;
+        match turn.store.documents().get(&key(id, name, turn)?) {
+            None => break name,
+            // One that its labels hide from the selector, or that is another's.
+            Some(there) if there.value.path(&["data"]) == Some(&data(template, turn)) => {
+                revisions.push(Revision {
+                    name,
+                    number: read::number(&there.value, &["revision"]),
+                    template,
+                });
+                return Some(name);
+            }
+            Some(_) => *collisions += 1,
         }
-        *collisions += 1;
     };
     write(id, name, next, template, turn)?;
     revisions.push(Revision {
@@ -183,8 +194,6 @@ fn write(
     let annotations = annotations
         .and_then(|document| document.value.path(&["metadata", "annotations"]))
         .cloned();
-    let mut kept = Value::clone(&document);
-    kept.set("$patch", "replace".into());
     let mut value = Value::map();
     value.set("apiVersion", "apps/v1".into());
     value.set("kind", "ControllerRevision".into());
@@ -200,11 +209,20 @@ fn write(
     if let Some(annotations) = annotations {
         value.set_path(&["metadata", "annotations"], annotations);
     }
-    value.set_path(&["data", "spec", "template"], kept);
+    value.set("data", data(template, turn));
     value.set("revision", number.into());
     let now = turn.now();
     turn.store.add_document(key, value, 0, now);
     Some(())
+}
+
+/// `data` of a template's revision.
+fn data(template: TemplateId, turn: &Turn<'_, '_>) -> Value {
+    let mut kept = Value::clone(&turn.store.template(template).document);
+    kept.set("$patch", "replace".into());
+    let mut data = Value::map();
+    data.set_path(&["spec", "template"], kept);
+    data
 }
 
 /// What follows the controller's name in a revision's.

@@ -102,8 +102,19 @@ impl Kubelets {
             .collect()
     }
 
+    /// Whether an agent has a pod.
+    pub(in crate::kube) fn runs(&self, pod: PodId) -> bool {
+        self.worker(pod).is_some()
+    }
+
+    /// Pods without objects that have ended since the last call.
+    pub(in crate::kube) fn take_left(&mut self) -> Vec<PodId> {
+        std::mem::take(&mut self.left)
+    }
+
     /// Lets go of what an agent kept for a pod.
     fn forget(&mut self, worker: &Worker, desk: &mut Desk<'_, '_>) {
+        self.left.push(worker.pod);
         self.images.released(worker, desk.now());
         let lost = self.trouble.get_mut(&worker.machine);
         if let Some(trouble) = lost.filter(|it| it.lost) {

@@ -1,6 +1,8 @@
 //! What follows from a container's probes: events, readiness, and the end of containers that fail.
 //! Sources: `pkg/kubelet/prober`, `pkg/kubelet/kuberuntime/kuberuntime_manager.go`.
 
+use crate::api::kube::probe::ProbeHandler;
+use crate::api::kube::service::PortTarget;
 use crate::base::name::Rule;
 use crate::base::rng::{Stream, stable_hash_parts};
 use crate::base::time::{SimDuration, SimTime};
@@ -55,7 +57,19 @@ pub fn probed(
     // Whether a pod lives is not asked any more when it is deleted.
     let over = which != READINESS && worker.deadline.is_some();
     if verdict.failures > 0 && !over {
-        let text = failure_text(worker, &lowered.spec, verdict, container, desk);
+        let text = match (&probe.handler, verdict.flaw) {
+            (
+                ProbeHandler::HttpGet {
+                    port: PortTarget::Name(name),
+                    ..
+                }
+                | ProbeHandler::TcpSocket {
+                    port: PortTarget::Name(name),
+                },
+                Flaw::Unstarted,
+            ) => no_port(name),
+            _ => failure_text(worker, &lowered.spec, verdict, container, desk),
+        };
         let report = Report::warning("Unhealthy", sentence(format!("{kind} probe {text}")));
         let name = Some(lowered.name);
         let next = desk.record_often(worker, name, report, verdict.failures);
@@ -136,6 +150,14 @@ pub fn probed(
         }
         _ => {}
     }
+}
+
+/// What it says where no port of the container has the name: the name is no number either.
+/// Source: `pkg/probe/util.go` (`ResolveContainerPort`).
+fn no_port(name: &str) -> String {
+    format!(
+        "errored and resulted in unknown state: strconv.Atoi: parsing \"{name}\": invalid syntax"
+    )
 }
 
 /// What the kubelet says of a failed probe after its kind. Sources: `pkg/kubelet/prober/prober.go`

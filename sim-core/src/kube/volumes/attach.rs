@@ -84,14 +84,16 @@ pub struct AttachDetach {
     users: SortedMap<PodId, User>,
     /// Where it was said that a volume is on another node.
     told: SortedSet<Place>,
+    /// Pods whose objects are gone while their nodes still end them.
+    leaving: SortedMap<PodId, User>,
     /// Pods on nodes that have claims without a volume.
     unbound: SortedSet<PodId>,
     pass_at: Option<SimTime>,
 }
 
 impl AttachDetach {
-    /// Sees a write.
-    pub fn observe(&mut self, change: Change, turn: &mut Turn<'_, '_>) {
+    /// Sees a write; `runs` says of a pod whose object is gone that its node still ends it.
+    pub fn observe(&mut self, change: Change, runs: bool, turn: &mut Turn<'_, '_>) {
         match change {
             Change::PodCreated(pod) | Change::PodBound(pod) => self.pod_placed(pod, turn),
             Change::PodStatus(pod) if self.users.contains_key(&pod) => {
@@ -101,6 +103,12 @@ impl AttachDetach {
                     .is_none_or(|row| row.phase.is_terminal());
                 if ended {
                     self.pod_gone(pod, turn);
+                }
+            }
+            Change::PodRemoved(pod, _) if runs => {
+                if let Some(user) = self.users.remove(&pod) {
+                    self.leaving.insert(pod, user);
+                    self.wake(turn);
                 }
             }
             Change::PodRemoved(pod, _) if self.users.contains_key(&pod) => self.pod_gone(pod, turn),
@@ -210,14 +218,15 @@ impl AttachDetach {
 
     /// A pod has ended or is gone. Its node has unmounted what it used, unless nobody hears of the
     /// node.
-    fn pod_gone(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
-        let Some(user) = self.users.remove(&pod) else {
+    pub(in crate::kube) fn pod_gone(&mut self, pod: PodId, turn: &mut Turn<'_, '_>) {
+        let user = self.users.remove(&pod);
+        let Some(user) = user.or_else(|| self.leaving.remove(&pod)) else {
             return;
         };
         let talks = talks(user.node, turn);
         for volume in user.volumes {
             let place = (volume, user.node);
-            if self.is_used(&place.0, place.1) {
+            if self.is_mounted(&place.0, place.1) {
                 continue;
             }
             self.told.remove(&place);
@@ -236,7 +245,7 @@ impl AttachDetach {
             return;
         }
         for volume in turn.store.in_use_on(node) {
-            if !self.is_used(&volume, node) {
+            if !self.is_mounted(&volume, node) {
                 turn.store.set_in_use((volume, node), false);
             }
         }
@@ -247,6 +256,11 @@ impl AttachDetach {
         if self.attachments.keys().any(|(_, other)| *other == node) {
             self.wake(turn);
         }
+    }
+
+    fn is_mounted(&self, volume: &Arc<str>, node: NodeId) -> bool {
+        let uses = |user: &User| user.node == node && user.volumes.contains(volume);
+        self.is_used(volume, node) || self.leaving.values().any(uses)
     }
 
     fn is_used(&self, volume: &Arc<str>, node: NodeId) -> bool {

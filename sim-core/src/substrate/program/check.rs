@@ -17,6 +17,10 @@ impl Behaviour {
             ProbeAction::Exec { command } => return self.exec_outcome(command, age, hung),
             // A client of gRPC tries to connect until its time is over.
             // Source: `pkg/probe/grpc/grpc.go`.
+            // A name that no port has.
+            ProbeAction::Tcp { port: 0 } | ProbeAction::Http { port: 0, .. } => {
+                Some(Flaw::Unstarted)
+            }
             ProbeAction::Grpc { port } if !(self.takes(*port) && after(self.listen)) => {
                 return Outcome::Hang(Flaw::Refused);
             }
