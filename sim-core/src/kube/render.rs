@@ -469,6 +469,11 @@ impl View<'_> {
             let status = super::apiserver::custom::status(&value, document.created, deleting);
             value.set("status", status);
         }
+        if kind.kind == "ValidatingAdmissionPolicy" {
+            let status =
+                super::apiserver::admission::typecheck::status(&value, generation, self.store);
+            value.set("status", status);
+        }
         if kind.kind == "Namespace" {
             let phase = if document.deletion.is_some() {
                 Some("Terminating")

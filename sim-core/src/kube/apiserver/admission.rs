@@ -8,6 +8,7 @@ pub mod policy;
 pub mod quota;
 pub mod runtime_class;
 pub mod security;
+pub mod typecheck;
 pub mod webhook;
 
 use std::sync::Arc;

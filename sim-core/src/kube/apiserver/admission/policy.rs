@@ -67,7 +67,7 @@ pub(super) fn list<'v>(value: &'v Value, path: &[&str]) -> &'v [Value] {
     value.path(path).and_then(Value::as_list).unwrap_or(&[])
 }
 
-fn variables_of(policy: &Value) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn variables_of(policy: &Value) -> impl Iterator<Item = (&str, &str)> {
     list(policy, &["spec", "variables"])
         .iter()
         .filter_map(|one| Some((one.str_at(&["name"])?, one.str_at(&["expression"])?)))
