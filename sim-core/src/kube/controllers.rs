@@ -582,9 +582,8 @@ impl Controllers {
                 }
             }
         }
-        let bound = matches!(change, Change::PodBound(_) | Change::PodCreated(_));
         if let Some(node) = row.node.filter(|node| {
-            bound
+            is_judged_anew(change, row, turn)
                 && turn
                     .store
                     .node(*node)
@@ -703,4 +702,15 @@ fn owner_kind(id: ReplicaSetId, turn: &Turn<'_, '_>) -> OwnerKind {
     turn.store
         .replica_set(id)
         .map_or(OwnerKind::ReplicaSet, |row| row.kind)
+}
+
+/// Whether a pod's tolerations are to be held against its node's taints.
+/// Source: `pkg/controller/tainteviction/taint_eviction.go` (`PodUpdated`).
+fn is_judged_anew(change: Change, row: &PodRow, turn: &Turn<'_, '_>) -> bool {
+    let of = |template| &turn.store.template(template).tolerations;
+    match change {
+        Change::PodBound(_) | Change::PodCreated(_) => true,
+        Change::PodTemplate(_, old) => of(old) != of(row.template),
+        _ => false,
+    }
 }
