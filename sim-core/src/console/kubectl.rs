@@ -353,6 +353,7 @@ impl Call<'_> {
     /// # Errors
     /// Its refusal.
     pub fn send(&mut self, request: Request) -> Result<Response, Problem> {
+        self.warn_of(&request)?;
         let request = self.acting(self.recording(request))?;
         let command = Command::Kube(Arc::new(request));
         let answer = if self.arguments.flag("dry-run") == Some("server") {
@@ -368,6 +369,49 @@ impl Call<'_> {
             Answer::Refused(text) => Err(Problem::error(text)),
             _ => Err(Problem::error("the API server gave no answer")),
         }
+    }
+
+    /// Tells what the server tells with every answer about a deprecated kind, once.
+    /// Source: `k8s.io/apiserver/pkg/endpoints/installer.go`, `apiextensions-apiserver/pkg/apiserver`.
+    ///
+    /// # Errors
+    /// A session without Kubernetes.
+    pub fn warn(&mut self, kind: &Kind) -> Result<(), Problem> {
+        let view = self.view()?;
+        let version = view.store.definitions().of_kind(kind);
+        let said = match (kind.kind, version) {
+            (_, Some((_, version))) => version.warning.clone(),
+            ("Endpoints", None) => Some(get::ENDPOINTS_DEPRECATED.to_owned()),
+            (_, None) => None,
+        };
+        if let Some(said) = said {
+            let line = format!("Warning: {said}\n");
+            if !self.stderr.contains(line.as_str()) {
+                self.stderr.push(line);
+            }
+        }
+        Ok(())
+    }
+
+    fn warn_of(&mut self, request: &Request) -> Result<(), Problem> {
+        let store = self.view()?.store;
+        let kind = match request {
+            Request::As { request, .. } | Request::By { request, .. } => {
+                return self.warn_of(request);
+            }
+            Request::Create { object, .. }
+            | Request::Update { object, .. }
+            | Request::UpdateStatus { object, .. }
+            | Request::Apply { object, .. } => {
+                let text = |field: &str| object.str_at(&[field]).unwrap_or("");
+                store.kind_of_object(text("apiVersion"), text("kind"))
+            }
+            Request::Delete { kind, .. } | Request::Scale { kind, .. } => {
+                store.definitions().request_kind(kind)
+            }
+            _ => None,
+        };
+        kind.map_or(Ok(()), |kind| self.warn(kind))
     }
 
     /// The field manager of the verb's requests. Source: `k8s.io/kubectl/pkg/cmd/*`.

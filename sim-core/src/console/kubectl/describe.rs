@@ -177,9 +177,7 @@ fn named(call: &mut Call<'_>, words: &[String]) -> Result<super::Found, Problem>
     let (mut found, mut problems) = (Vec::new(), Vec::new());
     let selector = call.selector()?;
     for (kind, name) in call.targets(words)? {
-        if kind.kind == "Endpoints" {
-            call.stderr.push(super::get::ENDPOINTS_DEPRECATED);
-        }
+        call.warn(kind)?;
         if let Some(name) = name {
             match call.object(kind, &name) {
                 Ok(object) => found.push((kind, object)),

@@ -47,7 +47,7 @@ pub const FLAGS: &[&str] = &[
 
 /// What the server says with every answer about the kind.
 pub const ENDPOINTS_DEPRECATED: &str =
-    "Warning: v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice\n";
+    "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 
 /// Labels or annotations as sorted pairs.
 pub fn text_pairs(object: &Value, field: &str) -> Vec<(std::sync::Arc<str>, std::sync::Arc<str>)> {
@@ -180,8 +180,8 @@ fn of_words(call: &mut Call<'_>, words: Vec<String>) -> Result<Found, Problem> {
         return Err(Problem::error(said.advise(see)));
     }
     let wanted = call.targets(&words)?;
-    if wanted.iter().any(|(kind, _)| kind.kind == "Endpoints") {
-        call.stderr.push(ENDPOINTS_DEPRECATED);
+    for (kind, _) in &wanted {
+        call.warn(kind)?;
     }
     let everywhere = call.arguments.on("all-namespaces");
     let by_name = wanted.iter().any(|(_, name)| name.is_some());

@@ -79,6 +79,9 @@ pub fn apply_defaults(kind: &str, document: &mut Value) {
             default(port, "name", "");
             default(port, "protocol", "TCP");
         }),
+        "Endpoints" => each(document, "subsets", |subset| {
+            each(subset, "ports", |port| default(port, "protocol", "TCP"));
+        }),
         "PriorityClass" => default(document, "preemptionPolicy", "PreemptLowerPriority"),
         "RoleBinding" | "ClusterRoleBinding" => {
             each(document, "subjects", |subject| {
