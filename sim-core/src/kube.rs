@@ -306,6 +306,7 @@ impl KubePlane {
             self.store.remove_node(node);
         }
         self.kubelets.forget_statics(machine);
+        self.kubelets.forget_departed(machine);
         self.mind_own_service(ctx, out);
         self.tell(ctx, out);
     }

@@ -36,7 +36,8 @@ impl Kubelets {
         let (asleep, lost) = self.trouble.get(&machine).map_or((false, false), |it| {
             (it.down || it.unlinked, it.down && it.lost)
         });
-        let runs = made.sandbox.is_some() && !lost;
+        let is_there = desk.ctx.machines.machine(machine).is_some();
+        let runs = made.sandbox.is_some() && is_there && !lost;
         if runs {
             if !asleep {
                 let deadline = desk.now() + made.recipe.grace;
@@ -100,6 +101,14 @@ impl Kubelets {
             .filter(|(_, worker)| worker.machine == machine)
             .map(|(pod, _)| *pod)
             .collect()
+    }
+
+    /// A machine is gone for good, with all that it ran.
+    pub(in crate::kube) fn forget_departed(&mut self, machine: MachineId) {
+        for pod in self.departed_on(machine) {
+            self.departed.remove(&pod);
+            self.left.push(pod);
+        }
     }
 
     /// Whether an agent has a pod.
