@@ -2,8 +2,17 @@
 // because the page's security policy allows no inline script.
 
 // The application imports the editor through this: an import that is not static needs a script, and
-// code made from text is forbidden here.
-globalThis.podiumImport = (url) => import(new URL(url, document.baseURI));
+// code made from text is forbidden here. Release builds pack the editor.
+globalThis.podiumImport = async (url) => {
+  const address = new URL(url, document.baseURI);
+  if (!url.endsWith(".lzma")) return import(address);
+  const [{ unpacked, unpacking }, response] = await Promise.all([import(new URL(module.dataset.unpack, document.baseURI)), fetch(address)]);
+  if (!response.ok) throw new Error(`${address.pathname}: HTTP ${response.status}`);
+  const packed = new Uint8Array(await response.arrayBuffer());
+  await unpacking;
+  const script = URL.createObjectURL(new Blob([unpacked(address, packed, new Uint8Array())], { type: "text/javascript" }));
+  return import(script).finally(() => URL.revokeObjectURL(script));
+};
 
 const meta = (name) => document.querySelector(`meta[name=${name}]`)?.content;
 

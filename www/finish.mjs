@@ -5,7 +5,7 @@
 // 3. Divides the worker in release builds, so that the first screen waits for a part of it only, and
 //    playing for a second.
 // 4. Orders the application's functions in release builds, as the division does the worker's.
-// 5. Packs all these in release builds (www/pack) and says where what unpacks them is (www/unpack).
+// 5. Packs all these and the editor in release builds (www/pack) and says where what unpacks them is (www/unpack).
 // 6. Shortens the names that programs and glue have for each other in release builds (www/names.mjs).
 // 7. Lets trunk's own reload script through the security policy, only where it is present.
 
@@ -177,8 +177,15 @@ async function listFiles(html) {
 }
 
 async function nameEditor(html) {
-  const manifest = JSON.parse(await readFile(join(staging, "vendor", "manifest.json"), "utf8"));
-  return setMeta(html, "editor-module", `./vendor/${manifest.editor}`);
+  const { editor } = JSON.parse(await readFile(join(staging, "vendor", "manifest.json"), "utf8"));
+  const name = `vendor/${editor}`;
+  if (!release) return setMeta(html, "editor-module", `./${name}`);
+  const path = join(staging, name);
+  pack(path, `${path}.lzma`);
+  await unlink(path);
+  // What is unpacked has an address that only a script of the page's own can make.
+  html = replaceOnce(html, "script-src 'self'", "script-src 'self' blob:");
+  return setMeta(html, "editor-module", `./${name}.lzma`);
 }
 
 async function sizeOfWasm(html) {

@@ -1,4 +1,4 @@
-//! Packs the page's WebAssembly.
+//! Packs the page's WebAssembly and its editor.
 //!
 //! Hosts compress with gzip, which looks back 32 KiB; LZMA looks back over a whole file, and over those
 //! that the page has before it, and needs a quarter less.
