@@ -1,5 +1,6 @@
 //! Commands that look at files: `cat`, `ls`, `readlink` and `find`. Messages are those of GNU coreutils.
 
+use crate::base::arrange::Arrange;
 use crate::base::sentence::catalogue;
 use crate::base::sentence::passage::Passage;
 use crate::console::Output;
@@ -52,7 +53,7 @@ pub(super) fn cat(sight: &Sight<'_>, paths: &[&str], input: &str) -> Output {
 /// `ls`.
 pub(super) fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
     let (flags, paths) = super::tools::flags_and_paths(words);
-    let paths = if paths.is_empty() { vec!["/"] } else { paths };
+    let mut paths = if paths.is_empty() { vec!["/"] } else { paths };
     let (long, itself) = (flags.contains('l'), flags.contains('d'));
     let line = |path: &str, name: &str| {
         if !long {
@@ -89,6 +90,9 @@ pub(super) fn ls(sight: &Sight<'_>, words: &[&str]) -> Output {
             sight.changed(path)
         )
     };
+    // Files come before what directories hold, each in the order of their names.
+    let lists = |path: &str| !itself && matches!(sight.look(path), Ok(Node::Directory(_)));
+    paths.arrange_by_cached_key(|path| (lists(path), *path));
     let mut output = Output::default();
     let several = paths.len() > 1;
     for (index, path) in paths.iter().enumerate() {

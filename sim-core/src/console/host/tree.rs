@@ -17,6 +17,10 @@ use super::provided;
 use super::shell::Wish;
 use super::sight::{Node, Sight, names};
 
+/// Mode of the directory of a volume that is the pod's own.
+/// Source: `pkg/volume/emptydir/empty_dir.go` (`perm`), which the kubelet's other such volumes wrap.
+const VOLUME_MODE: u16 = 0o777;
+
 /// Where volumes lie. Source: moby `daemon/volume/local`.
 const VOLUMES: &str = "/var/lib/docker/volumes";
 
@@ -270,10 +274,18 @@ impl Sight<'_> {
         at.civil().strftime("%b %e %H:%M").unwrap_or_default()
     }
 
-    /// Who may do what with a file, if its tree says so.
+    /// Who may do what with a file, if its tree says so, or the kubelet that makes a pod's volumes.
     pub fn mode(&self, path: &str) -> Option<u16> {
         let (spot, _) = self.found(path)?;
-        self.disk().tree(&spot.store)?.get(&spot.path)?.mode
+        let disk = self.disk();
+        let tree = disk.tree(&spot.store);
+        let said = tree.and_then(|tree| tree.get(&spot.path)?.mode);
+        said.or(match &spot.store {
+            Store::Sandbox(_, name) | Store::Shared(_, name) => {
+                (spot.path == "/" && !name.is_empty() && !name.contains('/')).then_some(VOLUME_MODE)
+            }
+            _ => None,
+        })
     }
 
     /// Changes a file as far as this command can see; the wish has to be carried out.

@@ -75,20 +75,10 @@ pub fn sources(template: &PodTemplate) -> Option<Arc<[Source]>> {
         }
     };
     for volume in read::list(document, &["spec", "volumes"]) {
-        let mut from = |source: &Value| {
-            if let Some(map) = source.get("configMap") {
-                add("configmaps", map.str_at(&["name"]));
-            }
-            if let Some(secret) = source.get("secret") {
-                let name = secret.str_at(&["secretName"]);
-                add("secrets", name.or_else(|| secret.str_at(&["name"])));
-            }
-        };
-        from(volume);
-        for source in read::list(volume, &["projected", "sources"]) {
-            from(source);
-        }
         takes |= PROVIDED.iter().any(|kind| volume.get(kind).is_some());
+        for (resource, name, _) in of_volume(volume) {
+            add(resource, name);
+        }
     }
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         for container in read::list(document, &["spec", list]) {
@@ -118,6 +108,19 @@ pub fn sources(template: &PodTemplate) -> Option<Arc<[Source]>> {
         }
     }
     takes.then(|| all.into())
+}
+
+/// What a volume is made of: kind and name of each object, and what the volume says of it.
+fn of_volume(volume: &Value) -> impl Iterator<Item = (&'static str, Option<&str>, &Value)> {
+    let parts = read::list(volume, &["projected", "sources"]).iter();
+    std::iter::once(volume).chain(parts).flat_map(|part| {
+        let kinds = [("configMap", "configmaps"), ("secret", "secrets")];
+        kinds.into_iter().filter_map(|(kind, resource)| {
+            let from = part.get(kind)?;
+            let name = from.str_at(&["secretName"]).or(from.str_at(&["name"]));
+            Some((resource, name, from))
+        })
+    })
 }
 
 /// Whether a container's command or variables may name a variable of a Service.
@@ -193,8 +196,9 @@ pub fn take(
     }))
 }
 
-/// Takes anew for the volumes of a pod that its agent looks at. What is gone stays as it was: the mount
-/// fails, and what was mounted is left alone.
+/// Takes anew for the volumes of a pod that its agent looks at. Where an object is gone that a volume
+/// needs, the mount fails, and the whole volume stays as it was; of an optional one the files go.
+/// Source: `pkg/volume/configmap/configmap.go` (`SetUpAt`), and so for secrets and projected volumes.
 pub fn refresh(worker: &mut Worker, desk: &Desk<'_, '_>) {
     let Some(before) = worker.taken.clone() else {
         return;
@@ -202,13 +206,29 @@ pub fn refresh(worker: &mut Worker, desk: &Desk<'_, '_>) {
     let Some(mut taken) = take(worker, Some(&before), desk) else {
         return;
     };
-    for (new, old) in Arc::make_mut(&mut taken)
-        .objects
-        .iter_mut()
-        .zip(&before.objects)
-    {
-        if new.0.is_null() {
-            *new = old.clone();
+    let sources = worker.lowered.first().and_then(|one| one.sources.as_ref());
+    let sources = sources.map_or(&[][..], |list| list);
+    let place = |resource: &str, name: Option<&str>| {
+        let mut all = sources.iter();
+        all.position(|one| (one.resource, Some(&*one.name)) == (resource, name))
+    };
+    let objects = &mut Arc::make_mut(&mut taken).objects;
+    let is_gone = |at: Option<usize>, objects: &[(Value, SimTime)]| {
+        at.and_then(|at| objects.get(at))
+            .is_some_and(|(value, _)| value.is_null())
+    };
+    let document = &*desk.store.template(worker.template).document;
+    let mut failing = read::list(document, &["spec", "volumes"]).to_vec();
+    failing.retain(|volume| {
+        of_volume(volume).any(|(resource, name, from)| {
+            is_gone(place(resource, name), objects) && !read::truth(from, &["optional"])
+        })
+    });
+    for (resource, name, _) in failing.iter().flat_map(of_volume) {
+        if let Some(at) = place(resource, name)
+            && let Some(old) = before.objects.get(at)
+        {
+            objects[at] = old.clone();
         }
     }
     worker.taken = Some(taken);
