@@ -108,7 +108,7 @@ test("the editor chunk loads on demand, reports typing and underlines what it is
   await page.locator("[data-engine=ready]").waitFor();
   const chunk = await page.locator("meta[name=editor-module]").getAttribute("content");
   await page.evaluate(async (chunk) => {
-    const { mount } = await import(new URL(chunk, document.baseURI));
+    const { mount } = await window.podiumImport(chunk);
     const element = document.createElement("div");
     document.body.append(element);
     window.heard = [];
