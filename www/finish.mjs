@@ -163,7 +163,7 @@ async function listFiles(html) {
   const files = entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(staging.length).replaceAll("\\", "/").replace(/^\//, ""))
-    .filter((name) => name !== "index.html" && !name.endsWith("manifest.json") && !name.endsWith(".keep"))
+    .filter((name) => name !== "index.html" && !name.endsWith(".keep"))
     .sort();
   const hash = createHash("sha256").update(html);
   // Not every name tells the content.
@@ -177,7 +177,9 @@ async function listFiles(html) {
 }
 
 async function nameEditor(html) {
-  const { editor } = JSON.parse(await readFile(join(staging, "vendor", "manifest.json"), "utf8"));
+  const manifest = join(staging, "vendor", "manifest.json");
+  const { editor } = JSON.parse(await readFile(manifest, "utf8"));
+  await unlink(manifest);
   const name = `vendor/${editor}`;
   if (!release) return setMeta(html, "editor-module", `./${name}`);
   const path = join(staging, name);

@@ -16,11 +16,22 @@ const PRESET: u32 = 9;
 /// # Errors
 /// When `bytes` and `before` together are larger than a dictionary of LZMA may be.
 pub fn pack(bytes: &[u8], before: &[u8]) -> std::io::Result<Vec<u8>> {
+    // By how many bits of the byte before it a byte is told: more suit programs, fewer texts. Measured: a
+    // KiB of a program of 2.6 MB, 200 bytes of the editor.
+    let [text, program] = [3, 4].map(|lc| packed(bytes, before, lc));
+    let (text, program) = (text?, program?);
+    Ok(if text.len() < program.len() {
+        text
+    } else {
+        program
+    })
+}
+
+fn packed(bytes: &[u8], before: &[u8], lc: u32) -> std::io::Result<Vec<u8>> {
     let mut options = LzmaOptions::with_preset(PRESET);
-    // Instructions begin at any byte, and what follows one is told by more bits of it. Measured of a
-    // part of 2.6 MB: a KiB each.
+    // Instructions and letters begin at any byte.
     options.pb = 0;
-    options.lc = 4;
+    options.lc = lc;
     options.nice_len = LzmaOptions::NICE_LEN_MAX;
     let reach = (bytes.len() + before.len()).next_multiple_of(1 << 12);
     options.dict_size = u32::try_from(reach).map_err(Error::other)?;
