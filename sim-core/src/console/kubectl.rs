@@ -33,6 +33,7 @@ pub mod record;
 pub mod replace;
 pub mod rights;
 pub mod rollout;
+pub mod selectors;
 pub mod set;
 pub mod taint;
 pub mod top;
@@ -559,7 +560,7 @@ impl Call<'_> {
             _ => self.selector()?,
         };
         let fields = self.field_selector()?;
-        let many = selector.is_some() || !fields.is_empty() || self.arguments.on("all");
+        let many = self.selects();
         let namespace = (!self.arguments.on("all-namespaces")).then_some(self.namespace.as_str());
         let (mut found, mut problems) = (Vec::new(), Vec::new());
         for (kind, name) in self.targets(words)? {
@@ -570,12 +571,12 @@ impl Call<'_> {
                 },
                 // A kind alone means all of it (`ResourceTypeOrNameArgs(true, …)`).
                 None if many || self.verb == "rollout" => {
-                    get::check_fields(self, kind, &fields)?;
+                    selectors::check_fields(self, kind, &fields)?;
                     let mut objects = self.listing(kind, namespace)?;
                     objects.retain(|object| {
                         let labels = selector.as_ref();
-                        labels.is_none_or(|selector| get::selected(selector, object))
-                            && get::fields_match(&fields, object)
+                        labels.is_none_or(|selector| selectors::selected(selector, object))
+                            && selectors::fields_match(&fields, object)
                     });
                     found.extend(objects.into_iter().map(|object| (kind, object)));
                 }
@@ -594,7 +595,7 @@ impl Call<'_> {
     /// # Errors
     /// The parser's text.
     pub fn field_selector(&self) -> Result<Vec<(String, String, bool)>, Problem> {
-        get::field_selector(self.arguments.flag("field-selector").unwrap_or(""))
+        selectors::field_selector(self.arguments.flag("field-selector").unwrap_or(""))
     }
 
     /// What follows `-l`.

@@ -424,7 +424,7 @@ impl Item {
 
     /// Whether a selector, if there is one, takes it.
     pub fn selected(&self, selector: Option<&Selector>) -> bool {
-        selector.is_none_or(|selector| super::get::selected(selector, &self.object))
+        selector.is_none_or(|selector| super::selectors::selected(selector, &self.object))
     }
 
     /// Namespace of the object, empty for cluster-wide kinds.

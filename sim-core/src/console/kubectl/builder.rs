@@ -55,7 +55,7 @@ pub fn several() -> Problem {
 
 impl Call<'_> {
     /// Whether objects are chosen by what they have, not by their names.
-    fn selects(&self) -> bool {
+    pub fn selects(&self) -> bool {
         let given = |flag| self.arguments.flag(flag).is_some_and(|it| !it.is_empty());
         // The selector of `expose` is the Service's.
         self.verb != "expose" && given("selector")

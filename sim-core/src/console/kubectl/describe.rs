@@ -188,7 +188,7 @@ fn named(call: &mut Call<'_>, words: &[String]) -> Result<super::Found, Problem>
         let namespace = (!call.arguments.on("all-namespaces")).then_some(call.namespace.as_str());
         let mut all = call.listing(kind, namespace)?;
         if let Some(selector) = &selector {
-            all.retain(|object| super::get::selected(selector, object));
+            all.retain(|object| super::selectors::selected(selector, object));
         }
         found.extend(all.into_iter().map(|object| (kind, object)));
     }

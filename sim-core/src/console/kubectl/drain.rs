@@ -9,7 +9,7 @@ use crate::manifest::value::Value;
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, apply, clock, edit, get, kind_of, name_of};
+use super::{Call, apply, clock, edit, kind_of, name_of, selectors};
 
 /// Flags of `drain`.
 pub const FLAGS: &[&str] = &[
@@ -164,7 +164,7 @@ fn choose(call: &Call<'_>, node: &str) -> Result<Chosen, Problem> {
         pod.str_at(&["spec", "nodeName"]) == Some(node)
             && selector
                 .as_ref()
-                .is_none_or(|selector| get::selected(selector, pod))
+                .is_none_or(|selector| selectors::selected(selector, pod))
     });
     let mut chosen = Chosen::default();
     for pod in pods {

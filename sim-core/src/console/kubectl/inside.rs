@@ -85,7 +85,7 @@ fn pods_behind(call: &Call<'_>, kind: &Kind, owner: &Value) -> Result<Vec<Value>
     let mut found: Vec<Value> = call
         .listing(pods, Some(&call.namespace))?
         .into_iter()
-        .filter(|pod| super::get::selected(&selector, pod))
+        .filter(|pod| super::selectors::selected(&selector, pod))
         .collect();
     // Ready pods first, as the client sorts them, then the oldest.
     found.arrange_by_key(|pod| {

@@ -507,7 +507,7 @@ fn takes(object: &Value, target: Option<&Value>, change: &Value) -> bool {
             let labels = text(target, &["labelSelector"]);
             let selected = labels.is_empty()
                 || crate::base::labels::Selector::parse(labels)
-                    .is_ok_and(|selector| super::get::selected(&selector, object));
+                    .is_ok_and(|selector| super::selectors::selected(&selector, object));
             fits("group", group)
                 && fits("version", version)
                 && fits("kind", text(object, &["kind"]))

@@ -140,7 +140,7 @@ fn meant(call: &mut Call<'_>) -> Result<Vec<Value>, Problem> {
         )),
         (None, Some(selector)) => {
             let mut pods = call.listing(kind_of("pods")?, Some(&call.namespace))?;
-            pods.retain(|pod| super::get::selected(&selector, pod));
+            pods.retain(|pod| super::selectors::selected(&selector, pod));
             Ok(pods)
         }
         _ => Err(Problem::error(USAGE)),

@@ -12,7 +12,7 @@ use crate::substrate::order::SandboxId;
 
 use super::pod_status::items;
 use super::problem::Problem;
-use super::{Call, get, kind_of, name_of};
+use super::{Call, kind_of, name_of, selectors};
 use crate::engine::command::Orchestrator;
 
 /// Flags of `top`.
@@ -71,9 +71,9 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     let mut pods = call.view()?.list(kind_of("pods")?, namespace);
     if !nodes {
         let fields = call.arguments.flag("field-selector").unwrap_or("");
-        let fields = get::field_selector(fields)?;
-        get::check_fields(call, kind_of("pods")?, &fields)?;
-        pods.retain(|pod| get::fields_match(&fields, pod));
+        let fields = selectors::field_selector(fields)?;
+        selectors::check_fields(call, kind_of("pods")?, &fields)?;
+        pods.retain(|pod| selectors::fields_match(&fields, pod));
     }
     if !nodes && !named.is_empty() && !pods.iter().any(|pod| name_of(pod) == named) {
         return Err(call
@@ -95,7 +95,9 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     if by_container {
         let chosen = samples.iter().filter(|(pod, _)| {
             let name = name_of(pod).to_owned();
-            selector.as_ref().is_none_or(|one| get::selected(one, pod))
+            selector
+                .as_ref()
+                .is_none_or(|one| selectors::selected(one, pod))
                 && (names.is_empty() || names.contains(&name))
         });
         for (pod, total) in chosen {
@@ -110,7 +112,7 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             let name = name_of(&node).to_owned();
             let chosen = selector
                 .as_ref()
-                .is_none_or(|one| get::selected(one, &node));
+                .is_none_or(|one| selectors::selected(one, &node));
             if !chosen || !names.is_empty() && !names.contains(&name) {
                 continue;
             }
@@ -127,7 +129,9 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
     } else {
         for (pod, total) in &samples {
             let name = name_of(pod).to_owned();
-            let chosen = selector.as_ref().is_none_or(|one| get::selected(one, pod));
+            let chosen = selector
+                .as_ref()
+                .is_none_or(|one| selectors::selected(one, pod));
             let known = total.0.is_some() || total.1.is_some();
             if !chosen || !known || !names.is_empty() && !names.contains(&name) {
                 continue;
@@ -157,7 +161,11 @@ pub fn top(call: &mut Call<'_>) -> Result<(), Problem> {
             ));
         }
         // Source: `k8s.io/kubectl/pkg/cmd/top/top_pod.go` (`RunTopPod`).
-        let chosen = |pod: &Value| selector.as_ref().is_none_or(|one| get::selected(one, pod));
+        let chosen = |pod: &Value| {
+            selector
+                .as_ref()
+                .is_none_or(|one| selectors::selected(one, pod))
+        };
         if !nodes && !pods.iter().any(chosen) {
             let place = namespace.map_or_else(String::new, |name| format!(" in {name} namespace."));
             call.stderr.push(format!("No resources found{place}\n"));

@@ -24,7 +24,7 @@ use crate::object::print::{KeyOrder, json, json_pretty, yaml};
 
 use super::printers::{self, Format};
 use super::problem::Problem;
-use super::{Call, apply, get, name_of};
+use super::{Call, apply, get, name_of, selectors};
 
 /// A watch without a time-out that never converges is left after this long.
 const PATIENCE: SimDuration = SimDuration::from_secs(300);
@@ -63,7 +63,7 @@ impl Scope {
         }
         let mut kept = Vec::new();
         for object in found {
-            if get::fields_match(&self.fields, &object) {
+            if selectors::fields_match(&self.fields, &object) {
                 kept.push(object);
             }
         }
@@ -380,12 +380,12 @@ pub fn watch(call: &mut Call<'_>, words: &[String]) -> Result<(), Problem> {
         )));
     }
     let fields = call.field_selector()?;
-    get::check_fields(call, kind, &fields)?;
+    selectors::check_fields(call, kind, &fields)?;
     let scope = Scope {
         kind,
         namespace: (!everywhere && kind.namespaced).then_some(namespace),
         name: name.clone(),
-        labels: get::selector(call, kind)?,
+        labels: selectors::selector(call, kind)?,
         fields,
     };
     if name.is_none() && !call.arguments.on("watch-only") {

@@ -17,14 +17,14 @@ use super::refusal::{Cause, cause};
 
 /// kubeadm's service range, 10.96.0.0/12.
 pub(in crate::kube) const RANGE_BASE: u32 = 0x0a60_0000;
+
 /// Addresses of a range that are kept for those who ask for one.
 /// Source: `pkg/registry/core/service/ipallocator/bitmap.go` (`calculateRangeOffset`).
-const fn lower(size: u32) -> u32 {
-    match size / 16 {
-        0..=1 if size <= 16 => 0,
-        0..=16 => 16,
-        other if other > 256 => 256,
-        other => other,
+fn lower(size: u32) -> u32 {
+    if size <= 16 {
+        0
+    } else {
+        (size / 16).clamp(16, 256)
     }
 }
 

@@ -212,23 +212,26 @@ pub fn refresh(worker: &mut Worker, desk: &Desk<'_, '_>) {
         let mut all = sources.iter();
         all.position(|one| (one.resource, Some(&*one.name)) == (resource, name))
     };
-    let objects = &mut Arc::make_mut(&mut taken).objects;
-    let is_gone = |at: Option<usize>, objects: &[(Value, SimTime)]| {
-        at.and_then(|at| objects.get(at))
+    let is_gone = |at: usize| {
+        taken
+            .objects
+            .get(at)
             .is_some_and(|(value, _)| value.is_null())
     };
     let document = &*desk.store.template(worker.template).document;
-    let mut failing = read::list(document, &["spec", "volumes"]).to_vec();
-    failing.retain(|volume| {
+    let volumes = read::list(document, &["spec", "volumes"]).iter();
+    let failing = volumes.filter(|volume| {
         of_volume(volume).any(|(resource, name, from)| {
-            is_gone(place(resource, name), objects) && !read::truth(from, &["optional"])
+            !read::truth(from, &["optional"]) && place(resource, name).is_some_and(is_gone)
         })
     });
-    for (resource, name, _) in failing.iter().flat_map(of_volume) {
-        if let Some(at) = place(resource, name)
-            && let Some(old) = before.objects.get(at)
-        {
-            objects[at] = old.clone();
+    let stay = failing.flat_map(of_volume);
+    let stay: Vec<usize> = stay
+        .filter_map(|(resource, name, _)| place(resource, name))
+        .collect();
+    for at in stay {
+        if let Some(old) = before.objects.get(at) {
+            Arc::make_mut(&mut taken).objects[at] = old.clone();
         }
     }
     worker.taken = Some(taken);

@@ -15,12 +15,12 @@ impl Behaviour {
         let after = |time: Option<SimDuration>| time.is_some_and(|time| age >= time);
         let flaw = match action {
             ProbeAction::Exec { command } => return self.exec_outcome(command, age, hung),
-            // A client of gRPC tries to connect until its time is over.
-            // Source: `pkg/probe/grpc/grpc.go`.
             // A name that no port has.
             ProbeAction::Tcp { port: 0 } | ProbeAction::Http { port: 0, .. } => {
                 Some(Flaw::Unstarted)
             }
+            // A client of gRPC tries to connect until its time is over.
+            // Source: `pkg/probe/grpc/grpc.go`.
             ProbeAction::Grpc { port } if !(self.takes(*port) && after(self.listen)) => {
                 return Outcome::Hang(Flaw::Refused);
             }

@@ -3,7 +3,7 @@
 
 use crate::base::sorted::SortedSet;
 use crate::console::kubectl::problem::Problem;
-use crate::console::kubectl::{Call, get, name_of, title};
+use crate::console::kubectl::{Call, name_of, selectors, title};
 use crate::kube::apiserver::{Propagation, Request};
 use crate::kube::kinds::Kind;
 use crate::manifest::value::Value;
@@ -58,7 +58,7 @@ pub fn left_over(
             for object in call.listing(kind, place)? {
                 let wanted = selector
                     .as_ref()
-                    .is_none_or(|selector| get::selected(selector, &object));
+                    .is_none_or(|selector| selectors::selected(selector, &object));
                 if wanted && last_applied::of(&object).is_some() && !kept.contains(&uid(&object)) {
                     gone.push((kind, object));
                 }

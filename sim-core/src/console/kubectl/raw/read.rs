@@ -6,7 +6,7 @@ use crate::base::labels::Selector;
 use crate::base::time::{SimDuration, SimTime};
 use crate::console::kubectl::problem::Problem;
 use crate::console::kubectl::watch::{self, Scope, Span, Watcher};
-use crate::console::kubectl::{Call, get, name_of};
+use crate::console::kubectl::{Call, name_of, selectors};
 use crate::kube::apiserver::{Propagation, Request};
 use crate::manifest::value::Value;
 use crate::object::print::{KeyOrder, json};
@@ -92,8 +92,8 @@ fn narrowed(call: &Call<'_>, mut scope: Scope, query: &Query) -> Result<Scope, P
         let parsed = Selector::parse(labels);
         scope.labels = Some(parsed.map_err(|error| bad(error.clone()))?);
     }
-    scope.fields = get::field_selector(query.get("fieldSelector"))?;
-    match get::unselectable(call, scope.kind, &scope.fields) {
+    scope.fields = selectors::field_selector(query.get("fieldSelector"))?;
+    match selectors::unselectable(call, scope.kind, &scope.fields) {
         None => Ok(scope),
         Some(said) => Err(bad(said)),
     }
